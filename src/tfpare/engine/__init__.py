@@ -1,0 +1,1 @@
+"""The rewriting engine: patterns, matches, the add-only builder and the driver that owns safety."""

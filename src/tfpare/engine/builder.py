@@ -1,0 +1,93 @@
+"""What a rule may do: add nodes. Nothing that exists can be changed through it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.types import UNKNOWN, Array, Attr, DType, Shape, dtype
+
+
+class Builder:
+    """Adds nodes on behalf of one rule at one match; the driver keeps or takes back all of them."""
+
+    def __init__(self, graph: Graph, root: Node, rule: str) -> None:
+        self._graph, self._root, self._rule = graph, root, rule
+        self.added: list[Node] = []
+
+    def const(self, array: Array, like: DType | Value | None = None, *, name: str = "") -> Value:
+        """A constant; cast once to the dtype `like` (default: the dtype of the root's output).
+
+        Raises:
+            OverflowError: a finite number does not fit into the dtype.
+        """
+        type_ = self._root.dtypes[0] if like is None else like.dtype if isinstance(like, Value) else like
+        stored = _cast(np.asarray(array), type_.base)
+        base = name or f"{self._root.name}/{self._rule}"
+        value = self._graph.const(stored, name=base, type_=type_.base, made_by=self._rule)
+        self.added.append(value.node)
+        return value
+
+    def ints(self, values: Array | list[int], like: Value | str = "int32") -> Value:
+        """An integer constant, of the dtype of `like`."""
+        return self.const(np.asarray(values), like.dtype if isinstance(like, Value) else dtype(like))
+
+    def op(self, op: str, *inputs: Value, shape: Shape = UNKNOWN, **attrs: Attr) -> Value:
+        """A new node; type attributes that the inputs determine need not be given. Returns its output 0."""
+        node = self._graph.add(
+            op,
+            inputs,
+            {**_type_attrs(self._graph, op, inputs), **attrs},
+            name=f"{self._root.name}/{op}",
+            device=self._root.device,
+            made_by=self._rule,
+        )
+        if shape is not UNKNOWN:
+            node.shapes = (shape, *node.shapes[1:])
+        self.added.append(node)
+        return node.out()
+
+    def like(self, node: Node, *inputs: Value, shape: Shape | None = None, **changes: Attr) -> Value:
+        """A copy of `node` with other inputs (and attributes where given)."""
+        copy = self._graph.add(
+            node.op,
+            inputs,
+            {**node.attrs, **changes},
+            name=node.name,
+            dtypes=node.dtypes if "T" not in changes else None,
+            shapes=node.shapes if shape is None else (shape, *node.shapes[1:]),
+            device=node.device,
+            made_by=self._rule,
+        )
+        self.added.append(copy)
+        return copy.out()
+
+
+def _cast(array: Array, type_: DType) -> Array:
+    target = type_.numpy
+    assert target is not None
+    if array.dtype == target:
+        return array
+    with np.errstate(over="ignore", invalid="ignore"):
+        stored = array.astype(target)
+    if type_.is_float and not np.array_equal(np.isfinite(array), np.isfinite(stored.astype(np.float64))):
+        raise OverflowError(f"the folded constant leaves the range of {type_}")
+    return stored
+
+
+def _type_attrs(graph: Graph, op: str, inputs: tuple[Value, ...]) -> dict[str, Attr]:
+    """Type and number attributes that follow from the inputs."""
+    spec = graph.registry(op)
+    found: dict[str, Attr] = {}
+    position = 0
+    for arg in spec.inputs if spec is not None else ():
+        if position >= len(inputs):
+            break
+        count = 1
+        if arg.number_attr:
+            count = len(inputs) - (len(spec.inputs) - 1) if spec is not None else 1
+            found.setdefault(arg.number_attr, count)
+        if arg.type_attr:
+            found.setdefault(arg.type_attr, inputs[position].dtype.base)
+        position += count
+    return found

@@ -1,0 +1,274 @@
+"""Runs rules over a graph with a worklist, and owns safety: a match is committed whole or not at all.
+
+A commit is refused, with a reason, when an interior node has a reader outside the match, is a graph output, or is
+fed; when another output of the root is read; when devices differ; when the replacement's dtype or shape differs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tfpare.engine.builder import Builder
+from tfpare.engine.pattern import Match, match
+from tfpare.engine.rule import Declined, Rule
+from tfpare.errors import InvariantError
+from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.ops import CONTROL_FLOW_V1
+from tfpare.ir.types import Array
+
+# Each commit removes its root, so a terminating rule set makes far fewer commits than this per node of the graph.
+_COMMITS_PER_NODE = 8
+
+
+@dataclass(slots=True)
+class RuleStats:
+    """What one rule did in one graph or model."""
+
+    applied: int = 0
+    declined: Counter[str] = field(default_factory=Counter[str])
+    examples: dict[str, str] = field(default_factory=dict[str, str])
+    seconds: float = 0.0
+
+    def add(self, other: RuleStats) -> None:
+        """Sums up."""
+        self.applied += other.applied
+        self.declined += other.declined
+        self.examples = {**other.examples, **self.examples}
+        self.seconds += other.seconds
+
+
+@dataclass(slots=True)
+class Commit:
+    """One applied rewrite, for the trace: which rule, where, how many nodes it added."""
+
+    rule: str
+    node: str
+    graph: str
+
+
+class Driver:
+    """Applies rules to one graph until none fires.
+
+    Args:
+        limit: stop after this many commits (to find the one that broke something); None for no limit.
+    """
+
+    def __init__(self, rules: Sequence[Rule], limit: int | None = None) -> None:
+        self.by_op: dict[str, list[Rule]] = {}
+        for rule in rules:
+            for op in rule.pattern.ops:
+                self.by_op.setdefault(op, []).append(rule)
+        self.limit = limit
+        self.stats: dict[str, RuleStats] = {r.name: RuleStats() for r in rules}
+        self.trace: list[Commit] = []
+
+    def run(self, graph: Graph) -> int:
+        """Rewrites `graph` in place; returns the number of commits.
+
+        Raises:
+            InvariantError: a rule loops, or built something invalid.
+        """
+        queue = deque(n for n in graph.topological() if n.op in self.by_op)
+        queued = set(queue)
+        declined: dict[tuple[str, Node], tuple[str, str]] = {}
+        frames = _Frames(graph)
+        bound, commits = _COMMITS_PER_NODE * len(graph) + 100, 0
+        while queue and (self.limit is None or len(self.trace) < self.limit):
+            node = queue.popleft()
+            queued.discard(node)
+            if graph.nodes.get(node.name) is not node:
+                continue
+            touched = self._try_rules(graph, node, declined, frames)
+            if touched is None:
+                continue
+            commits += 1
+            if commits > bound:
+                raise InvariantError(f"Rule {self.trace[-1].rule!r} does not come to an end at {node!r}.")
+            _enqueue(queue, queued, (n for n in touched if n.op in self.by_op))
+        for (rule, node), (reason, where) in declined.items():
+            if graph.nodes.get(node.name) is node:
+                self.stats[rule].declined[reason] += 1
+                self.stats[rule].examples.setdefault(reason, where)
+        return commits
+
+    def _try_rules(
+        self, graph: Graph, node: Node, declined: dict[tuple[str, Node], tuple[str, str]], frames: _Frames
+    ) -> list[Node] | None:
+        for rule in self.by_op[node.op]:
+            start = time.perf_counter()
+            try:
+                touched = self._try_rule(rule, graph, node, declined, frames)
+            finally:
+                self.stats[rule.name].seconds += time.perf_counter() - start
+            if touched is not None:
+                self.stats[rule.name].applied += 1
+                return touched
+        return None
+
+    def _try_rule(
+        self,
+        rule: Rule,
+        graph: Graph,
+        node: Node,
+        declined: dict[tuple[str, Node], tuple[str, str]],
+        frames: _Frames,
+    ) -> list[Node] | None:
+        for found in match(rule.pattern, node, graph):
+            builder = Builder(graph, node, rule.name)
+            try:
+                _check_interior(rule, found, graph)
+                value = _call(rule, found, builder)
+                if value is None:
+                    _take_back(graph, builder)
+                    continue
+                _check_result(node, value)
+            except Declined as reason:
+                _take_back(graph, builder)
+                declined[rule.name, node] = (reason.reason, reason.at.name)
+            except OverflowError as error:
+                _take_back(graph, builder)
+                declined[rule.name, node] = (str(error), node.name)
+            except Exception as error:
+                _take_back(graph, builder)
+                if isinstance(error, InvariantError):
+                    raise InvariantError(f"Rule {rule.name!r} at {node!r}: {error}") from error
+                error.args = (f"rule {rule.name!r} at {node!r}: {error}",)
+                raise
+            else:
+                declined.pop((rule.name, node), None)
+                frames.place(found, builder)
+                self.trace.append(Commit(rule.name, node.name, graph.name))
+                return _commit(graph, node, value, builder)
+        return None
+
+
+def _enqueue(queue: deque[Node], queued: set[Node], nodes: Iterable[Node]) -> None:
+    for node in nodes:
+        if node not in queued:
+            queued.add(node)
+            queue.append(node)
+
+
+def _call(rule: Rule, found: Match, builder: Builder) -> Value | None:
+    arguments: dict[str, object] = {}
+    for name in rule.parameters:
+        if name in found.nodes:
+            arguments[name] = found.nodes[name]
+        elif name.removesuffix("_value") in found.values and name.endswith("_value"):
+            arguments[name] = found.values[name.removesuffix("_value")]
+        else:
+            value = found.values[name]
+            constant = value.constant if value.node in found.constants else None
+            arguments[name] = value if constant is None else _wide(constant, value)
+    return rule.function(builder, **arguments)
+
+
+def _wide(array: Array, value: Value) -> Array:
+    return array.astype(np.float64) if value.dtype.is_float else array
+
+
+def _check_interior(rule: Rule, found: Match, graph: Graph) -> None:
+    matched = {found.root, *found.interior}
+    shared = {found.nodes[name] for name in rule.shares if name in found.nodes}
+    outputs = graph.output_nodes() if found.interior else set[Node]()
+    for node in found.interior:
+        if node in shared:
+            continue
+        if node in outputs or node in graph.keep:
+            raise Declined("an inner node is an output of the model", node)
+        if any(r not in matched for r in node.readers):
+            raise Declined("another node reads an inner node", node)
+        if node.device != found.root.device:
+            raise Declined("the nodes are placed on different devices", node)
+        if node.controls:
+            raise Declined("an inner node waits for a control input", node)
+
+
+def _check_result(root: Node, value: Value) -> None:
+    old = root.out()
+    if any(Value(root, k) in r.inputs for k in range(1, len(root.dtypes)) for r in root.readers):
+        raise Declined("another output of the node is read", root)
+    if value.dtype.base != old.dtype.base:
+        raise InvariantError(f"the replacement is {value.dtype}, not {old.dtype}")
+    if not value.shape.is_compatible(old.shape):
+        raise InvariantError(f"the replacement has shape {value.shape}, not {old.shape}")
+
+
+def _take_back(graph: Graph, builder: Builder) -> None:
+    for node in reversed(builder.added):
+        graph.remove(node)
+    builder.added.clear()
+
+
+def _commit(graph: Graph, root: Node, value: Value, builder: Builder) -> list[Node]:
+    """Moves readers, name, shape and control edges of the root to the replacement; returns what to look at again."""
+    old = root.out()
+    made = value.node in builder.added
+    if made:
+        shapes = value.node.shapes
+        merged = value.shape.merge(old.shape)
+        value.node.shapes = (*shapes[: value.index], merged, *shapes[value.index + 1 :])
+    readers = graph.replace_value(old, value)
+    touched = [*builder.added, *readers, *(r for n in builder.added for r in n.readers)]
+    _move_controls(graph, root, value, made)
+    touched.extend(v.node for v in root.inputs)
+    touched.extend(r for v in root.inputs for r in v.node.readers)
+    _remove_unread(graph, root)
+    if made and root.name not in graph.nodes:
+        graph.rename(value.node, root.name)
+    return [n for n in touched if n is not root]
+
+
+def _move_controls(graph: Graph, root: Node, value: Value, made: bool) -> None:
+    if root.controls:
+        if made:
+            graph.set_controls(value.node, (*value.node.controls, *root.controls))
+        else:
+            for reader in [r for r in value.node.readers if value in r.inputs]:
+                graph.set_controls(reader, (*reader.controls, *root.controls))
+    graph.replace_control(root, [value.node])
+    if root in graph.keep:
+        del graph.keep[root]
+        graph.keep[value.node] = None
+
+
+def _remove_unread(graph: Graph, node: Node) -> None:
+    """Removes a node and whatever only it needed."""
+    stack = [node]
+    outputs = graph.output_nodes()
+    protected = {v.node for v in graph.fed} | set(graph.args) | graph.pinned
+    while stack:
+        dead = stack.pop()
+        gone = graph.nodes.get(dead.name) is not dead
+        if gone or dead.readers or dead in outputs or dead in protected or dead in graph.keep:
+            continue
+        sources = [*(v.node for v in dead.inputs), *dead.controls]
+        graph.remove(dead)
+        stack.extend(sources)
+
+
+class _Frames:
+    """Keeps new constants in the while-loop frame of the nodes that read them (TF 1 control flow).
+
+    A node without inputs lives in the root frame; read inside a loop the graph would be invalid, so it is tied by a
+    control edge to a data input of the match.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.active = any(n.op in CONTROL_FLOW_V1 for n in graph)
+        self.graph = graph
+
+    def place(self, found: Match, builder: Builder) -> None:
+        """Ties the input-less nodes that a rule added to the place of the match."""
+        if not self.active:
+            return
+        anchors = [v.node for v in found.values.values() if v.node not in found.constants]
+        anchors += [c for n in found.constants for c in n.controls]
+        for node in builder.added:
+            if not node.inputs and anchors and anchors[0] not in builder.added:
+                self.graph.set_controls(node, anchors[:1])

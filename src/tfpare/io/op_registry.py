@@ -1,0 +1,42 @@
+"""Operation signatures from TensorFlow's own registry."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from tfpare.io import attrs as attr_io
+from tfpare.ir.ops import ArgSpec, OpSpec
+
+
+@lru_cache(maxsize=None)
+def op_spec(op: str) -> OpSpec | None:
+    """The spec of a registered op, None for an op that this TensorFlow does not know."""
+    from tensorflow.python.framework import op_def_registry
+
+    op_def = op_def_registry.get(op)
+    return None if op_def is None else spec_of(op_def)
+
+
+def spec_of(op_def: Any) -> OpSpec:
+    """An `OpDef` proto (also a function's signature) as OpSpec."""
+    return OpSpec(
+        name=op_def.name,
+        inputs=tuple(_arg(a) for a in op_def.input_arg),
+        outputs=tuple(_arg(a) for a in op_def.output_arg),
+        defaults={a.name: attr_io.decode(a.default_value) for a in op_def.attr if a.HasField("default_value")},
+        attr_kinds={a.name: a.type for a in op_def.attr},
+        is_stateful=op_def.is_stateful,
+        is_commutative=op_def.is_commutative,
+    )
+
+
+def _arg(arg: Any) -> ArgSpec:
+    return ArgSpec(
+        name=arg.name,
+        dtype=attr_io.dtype_from_enum(arg.type) if arg.type else None,
+        type_attr=arg.type_attr,
+        number_attr=arg.number_attr,
+        type_list_attr=arg.type_list_attr,
+        is_ref=arg.is_ref,
+    )

@@ -1,0 +1,179 @@
+"""Reading a model in whatever form it comes: the form is recognised from the files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfpare.errors import UnsupportedModel, UsageError
+from tfpare.io import attrs as attr_io
+from tfpare.io import graphdef, saved_model, v1, v2
+from tfpare.io.checkpoint import Checkpoint
+from tfpare.io.guess import guess_inputs, guess_outputs
+from tfpare.ir.model import Model, Signature, TensorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read a model.
+
+    Attributes:
+        tags: the MetaGraph to read; by default all that are not for training.
+        signatures: names of the signatures to keep, all by default.
+        input_names, output_names: tensors of a bare graph, guessed when left out.
+    """
+
+    tags: tuple[str, ...] | None = None
+    signatures: tuple[str, ...] = ()
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+
+
+def sniff(path: Path) -> str:
+    """The form of a model: `saved_model`, `graphdef`, `checkpoint`, `keras`.
+
+    Raises:
+        UnsupportedModel: nothing that tfpare reads.
+    """
+    if path.is_dir():
+        if saved_model.is_saved_model(path):
+            return "saved_model"
+        raise UnsupportedModel(f"{path} is a directory without saved_model.pb: no SavedModel.")
+    if Path(f"{path}.meta").is_file():
+        return "checkpoint"
+    if not path.exists():
+        raise UnsupportedModel(f"{path} does not exist.")
+    if path.suffix == ".meta":
+        return "checkpoint"
+    if path.suffix in (".keras", ".h5", ".hdf5"):
+        return "keras"
+    return "graphdef"
+
+
+def read(path: str | os.PathLike[str], options: ReadOptions | None = None) -> list[Model]:
+    """Reads a model; a SavedModel with several MetaGraphs gives one Model each.
+
+    Raises:
+        UnsupportedModel: no model, damaged, or of an unsupported kind.
+        UsageError: a tag set, signature or tensor name that the model does not have.
+    """
+    path, options = Path(os.path.expanduser(path)), options or ReadOptions()
+    form = sniff(path)
+    if form == "saved_model":
+        return _saved_model(path, options)
+    if form == "checkpoint":
+        return [_checkpoint(path, options)]
+    if form == "graphdef":
+        return [_graphdef(path, options)]
+    raise UnsupportedModel(f"{path} is a Keras file: it has to be exported first (tfpare.optimize does that).")
+
+
+def _saved_model(path: Path, options: ReadOptions) -> list[Model]:
+    files = saved_model.parse(path)
+    models: list[Model] = []
+    for meta_graph in saved_model.choose(files, options.tags):
+        known = saved_model.signatures(meta_graph)
+        chosen = saved_model.pick_signatures(known, list(options.signatures))
+        if meta_graph.HasField("object_graph_def") and meta_graph.object_graph_def.nodes:
+            models.append(v2.read_meta_graph(files, meta_graph, chosen))
+            continue
+        saved_model.asset_paths(files, meta_graph)
+        has_variables = files.variables_prefix.with_name("variables.index").is_file()
+        checkpoint = Checkpoint(files.variables_prefix) if has_variables else None
+        model = v1.read_meta_graph(path, "saved_model_v1", meta_graph, chosen, checkpoint)
+        _demand_variables(model, path)
+        models.append(model)
+    return models
+
+
+def _demand_variables(model: Model, path: Path) -> None:
+    if model.variables or model.origin.checkpoint is not None:
+        return
+    for graph in model.graphs:
+        for node in graph:
+            if node.op in v1.VARIABLE_OPS:
+                raise UnsupportedModel(f"{path} has variables ({node.name!r}) but no variables/variables.index.")
+
+
+def _graphdef(path: Path, options: ReadOptions) -> Model:
+    meta_graph = _bare_meta_graph(graphdef.read_graphdef(path))
+    return _from_bare(path, "graphdef", meta_graph, options, None)
+
+
+def _bare_meta_graph(graph_def: Any) -> Any:
+    from tensorflow.core.protobuf import meta_graph_pb2
+
+    meta_graph = meta_graph_pb2.MetaGraphDef()
+    meta_graph.graph_def.CopyFrom(graph_def)
+    return meta_graph
+
+
+def _checkpoint(path: Path, options: ReadOptions) -> Model:
+    from google.protobuf import message
+    from tensorflow.core.protobuf import meta_graph_pb2
+
+    prefix = path.with_suffix("") if path.suffix == ".meta" else path
+    meta_graph = meta_graph_pb2.MetaGraphDef()
+    try:
+        meta_graph.ParseFromString(Path(f"{prefix}.meta").read_bytes())
+    except message.DecodeError as error:
+        raise UnsupportedModel(f"{prefix}.meta cannot be parsed: cut off or damaged.") from error
+    return _from_bare(prefix, "checkpoint", meta_graph, options, Checkpoint(prefix))
+
+
+def _from_bare(
+    path: Path, form: str, meta_graph: Any, options: ReadOptions, checkpoint: Checkpoint | None
+) -> Model:
+    graph_def = meta_graph.graph_def
+    inputs = [_tensor(graph_def, n) for n in options.input_names or guess_inputs(graph_def, options.output_names)]
+    outputs = [_tensor(graph_def, n) for n in options.output_names or guess_outputs(graph_def)]
+    signature = Signature("serving_default", _infos(graph_def, inputs), _infos(graph_def, outputs))
+    meta_graph.signature_def.clear()
+    meta_graph.meta_info_def.tags.append("serve")
+    model = v1.read_meta_graph(path, form, meta_graph, {"serving_default": signature}, checkpoint)
+    for kind, given, used in (
+        ("inputs", options.input_names, inputs),
+        ("outputs", options.output_names, outputs),
+    ):
+        if not given:
+            model.notes.append(f"{kind} were guessed: {', '.join(used) or 'none'}")
+    return model
+
+
+def _tensor(graph_def: Any, name: str) -> str:
+    from tfpare.errors import nearest
+
+    node, port = graphdef.flat_port(name.strip())
+    known = {n.name for n in graph_def.node}
+    if node not in known:
+        raise UsageError(f"The graph has no node {node!r}.{nearest(node, known)}")
+    return f"{node}:{port}"
+
+
+def _infos(graph_def: Any, tensors: list[str]) -> dict[str, TensorInfo]:
+    by_name = {n.name: n for n in graph_def.node}
+    infos: dict[str, TensorInfo] = {}
+    for tensor in tensors:
+        node, port = graphdef.flat_port(tensor)
+        key = node if f"{node}" not in infos else f"{node}_{port}"
+        infos[key] = _info(by_name[node], tensor, port)
+    return infos
+
+
+def _info(node_def: Any, tensor: str, port: int) -> TensorInfo:
+    from tfpare.io.op_registry import op_spec
+
+    spec = op_spec(node_def.op)
+    if spec is None:
+        raise UnsupportedModel(f"Op {node_def.op!r} of node {node_def.name!r} is not registered in this TensorFlow.")
+    attrs = {k: attr_io.decode(v) for k, v in node_def.attr.items() if k != "value"}
+    dtypes = spec.output_dtypes(attrs)
+    if port >= len(dtypes):
+        raise UsageError(f"{tensor!r}: node {node_def.name!r} has only {len(dtypes)} outputs.")
+    shape = attrs.get("shape")
+    from tfpare.ir.types import UNKNOWN, Shape
+
+    known = isinstance(shape, Shape) and node_def.op.startswith("Placeholder") and shape.dims != ()
+    return TensorInfo((tensor,), dtypes[port], shape if known and isinstance(shape, Shape) else UNKNOWN)

@@ -1,0 +1,105 @@
+"""What the IR needs to know of an operation: its arguments, their types, its defaults, whether it has state.
+
+The facts come from TensorFlow's own op registry (`tfpare.io.op_registry`); this module only defines their form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tfpare.ir.types import Attr, DType, dtype
+
+
+@dataclass(frozen=True, slots=True)
+class ArgSpec:
+    """One input or output argument of an op; it stands for several tensors when it has a number or list attribute."""
+
+    name: str
+    dtype: DType | None = None
+    type_attr: str = ""
+    number_attr: str = ""
+    type_list_attr: str = ""
+    is_ref: bool = False
+
+    def dtypes(self, attrs: Mapping[str, Attr]) -> list[DType]:
+        """The dtypes of the tensors that this argument stands for, given the node's attributes.
+
+        Raises:
+            KeyError: an attribute that the argument refers to is missing.
+        """
+        if self.type_list_attr:
+            return [t for t in _tuple(attrs[self.type_list_attr]) if isinstance(t, DType)]
+        one = attrs[self.type_attr] if self.type_attr else self.dtype
+        if not isinstance(one, DType):
+            raise KeyError(self.type_attr)
+        if self.is_ref:
+            one = dtype(one.name + "_ref")
+        count = attrs[self.number_attr] if self.number_attr else 1
+        return [one] * int(count) if isinstance(count, int) else [one]
+
+
+@dataclass(frozen=True, slots=True)
+class OpSpec:
+    """An operation's signature as its registry declares it."""
+
+    name: str
+    inputs: tuple[ArgSpec, ...] = ()
+    outputs: tuple[ArgSpec, ...] = ()
+    defaults: Mapping[str, Attr] = field(default_factory=dict[str, Attr])
+    attr_kinds: Mapping[str, str] = field(default_factory=dict[str, str])
+    is_stateful: bool = False
+    is_commutative: bool = False
+
+    def output_dtypes(self, attrs: Mapping[str, Attr]) -> tuple[DType, ...]:
+        """The dtypes of all output tensors in port order."""
+        full = {**self.defaults, **attrs}
+        return tuple(t for arg in self.outputs for t in arg.dtypes(full))
+
+    def input_dtypes(self, attrs: Mapping[str, Attr]) -> tuple[DType, ...]:
+        """The dtypes of all input tensors in order."""
+        full = {**self.defaults, **attrs}
+        return tuple(t for arg in self.inputs for t in arg.dtypes(full))
+
+
+Registry: TypeAlias = "Callable[[str], OpSpec | None]"
+"""Looks an op up by name; None when nobody registered it."""
+
+
+def _tuple(value: Attr) -> tuple[Attr, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+EFFECT_FREE = frozenset(
+    "VarHandleOp VariableV2 Variable Placeholder PlaceholderWithDefault HashTableV2 HashTable MutableHashTableV2 "
+    "ReadVariableOp ResourceGather ResourceGatherNd VariableShape VarIsInitializedOp LookupTableFindV2 LookupTableFind "
+    "LookupTableSizeV2 RandomUniform RandomStandardNormal RandomUniformInt TruncatedNormal RandomShuffle Multinomial "
+    "RandomGamma RandomPoissonV2 ParameterizedTruncatedNormal AnonymousHashTable TensorArrayV3 TensorArrayReadV3 "
+    "TensorArrayGatherV3 TensorArraySizeV3 TensorArrayConcatV3 Stack StackV2 "
+    "IteratorGetNext _Arg".split()
+)
+"""Ops that the registry calls stateful though nobody misses them when no one reads their result."""
+
+RANDOM = frozenset(
+    "RandomUniform RandomStandardNormal RandomUniformInt TruncatedNormal RandomShuffle Multinomial RandomGamma "
+    "RandomPoissonV2 RandomPoisson ParameterizedTruncatedNormal AnonymousSeedGenerator StatefulUniform "
+    "StatefulStandardNormalV2 SampleDistortedBoundingBoxV2 RandomCrop".split()
+)
+
+CONTROL_FLOW_V1 = frozenset(
+    "Switch Merge Enter Exit NextIteration LoopCond RefSwitch RefMerge RefEnter RefExit RefNextIteration "
+    "ControlTrigger".split()
+)
+
+PASS_THROUGH = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot"})
+"""Ops whose result is their first input, bit for bit, and that do nothing else."""
+
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+
+
+def is_effectful(op: str, spec: OpSpec | None) -> bool:
+    """Whether running the op matters beyond its outputs; an unknown op is taken to do so."""
+    if op in EFFECT_FREE or op in CALLS:
+        return False
+    return spec is None or spec.is_stateful

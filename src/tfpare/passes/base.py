@@ -1,0 +1,76 @@
+"""What a pass is, and the options and counters that passes share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tfpare.engine.rule import Effect
+from tfpare.ir.model import Model
+from tfpare.ir.types import Array
+
+
+@dataclass(slots=True)
+class PassOptions:
+    """What the user decides.
+
+    Attributes:
+        freeze_limit_bytes: variables beyond this sum stay variables (a GraphDef cannot exceed 2 GB).
+        remove_asserts: also remove Assert and Print.
+        bind: placeholder name → value that it gets for good.
+    """
+
+    freeze_limit_bytes: int = 1_900_000_000
+    remove_asserts: bool = False
+    bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
+
+
+@dataclass(slots=True)
+class PassResult:
+    """What a pass did: changes, what it left alone by reason, with an example of each."""
+
+    applied: int = 0
+    declined: Counter[str] = field(default_factory=Counter[str])
+    examples: dict[str, str] = field(default_factory=dict[str, str])
+    notes: list[str] = field(default_factory=list[str])
+
+    def decline(self, reason: str, where: str) -> None:
+        """Counts one reason."""
+        self.declined[reason] += 1
+        self.examples.setdefault(reason, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A named pass.
+
+    Attributes:
+        after: passes that must come earlier in a pipeline that holds them.
+    """
+
+    name: str
+    run: Callable[[Model, PassOptions], PassResult]
+    effect: Effect = Effect.EXACT
+    after: tuple[str, ...] = ()
+
+    @property
+    def doc(self) -> str:
+        """The docstring of the function."""
+        return self.run.__doc__ or ""
+
+
+PASSES: dict[str, Pass] = {}
+
+
+def register(
+    *, effect: Effect = Effect.EXACT, after: tuple[str, ...] = ()
+) -> Callable[[Callable[[Model, PassOptions], PassResult]], Callable[[Model, PassOptions], PassResult]]:
+    """Registers a pass under its function's name."""
+
+    def decorate(function: Callable[[Model, PassOptions], PassResult]) -> Callable[[Model, PassOptions], PassResult]:
+        name = getattr(function, "__name__")  # noqa: B009 - a Callable has no declared name
+        PASSES[name] = Pass(name, function, effect, after)
+        return function
+
+    return decorate

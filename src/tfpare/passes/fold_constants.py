@@ -1,0 +1,155 @@
+"""Subgraphs of constants → their values, computed by TensorFlow's own kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfpare import runtime
+from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.model import Model
+from tfpare.ir.types import Array, dtype
+from tfpare.passes.base import PassOptions, PassResult, register
+
+FOLDABLE = frozenset(
+    "Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin AsString Asin Asinh Atan Atan2 Atanh BatchMatMul "
+    "BatchMatMulV2 BiasAdd Bitcast BroadcastArgs BroadcastTo Cast Ceil ClipByValue Concat ConcatOffset ConcatV2 Conj "
+    "Conv2D Cos Cosh Cumprod Cumsum DepthToSpace DepthwiseConv2dNative Diag DiagPart Digamma Div DivNoNan Einsum Elu "
+    "EnsureShape Equal Erf Erfc Erfinv Exp ExpandDims Expm1 Fill Floor FloorDiv FloorMod Gather GatherNd GatherV2 "
+    "Greater GreaterEqual Identity IdentityN Imag InvertPermutation IsFinite IsInf IsNan LeakyRelu LeftShift Less "
+    "LessEqual Lgamma LinSpace Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul MatrixDiag MatrixDiagV3 "
+    "Max Maximum Mean Min Minimum Mod Mul MulNoNan Neg NotEqual OneHot OnesLike Pack Pad PadV2 MirrorPad Pow "
+    "PreventGradient Prod Range Rank Real RealDiv Reciprocal Relu Relu6 Reshape ReverseV2 RightShift Rint Roll Round "
+    "Rsqrt ScatterNd Select SelectV2 Selu Shape ShapeN Sigmoid Sign Sin Sinh Size Slice Snapshot Softmax Softplus "
+    "Softsign Split SplitV Sqrt Square SquaredDifference Squeeze StopGradient StridedSlice StringJoin Sub Sum Tan "
+    "Tanh TensorScatterUpdate Tile TopKV2 Transpose TruncateDiv TruncateMod Unpack Where Xdivy Xlogy ZerosLike "
+    "SpaceToBatchND BatchToSpaceND SpaceToDepth DynamicStitch ParallelDynamicStitch BitwiseAnd BitwiseOr BitwiseXor Invert MatrixBandPart "
+    "Dequantize FakeQuantWithMinMaxVars FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVarsPerChannel "
+    "ResizeBilinear ResizeNearestNeighbor FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 StringLower StringUpper".split()
+)
+"""Stateless, deterministic ops with bounded output. Never files, Python, random numbers, tables or custom ops."""
+
+_SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})
+_GROWTH_BYTES = 100 * 1024  # a result may be this much larger than its inputs together (as in Grappler)
+_MAX_BYTES = 10 * 1024 * 1024  # … unless it repeats one value, which is stored once; the executor's own limit
+
+
+@register(after=("freeze_variables",))
+def fold_constants(model: Model, options: PassOptions) -> PassResult:
+    """f(c1, c2) = its value; Shape, Size and Rank of a value with static shape = their value.
+
+    Declines when: the op is not on the allow-list; a caller feeds the value; the result would be more than 100 KiB
+    larger than its inputs, or its size is unknown.
+    Source: Grappler's constant folding, the Graph Transform Tool's fold_constants.
+    """
+    result = PassResult()
+    for graph in model.all_graphs():
+        runtime.infer_shapes(graph)
+        fold_graph(graph, result)
+        graph.sweep()
+    return result
+
+
+def fold_graph(graph: Graph, result: PassResult, exclude: frozenset[str] = frozenset()) -> None:
+    """Folds one graph in place; inputs come before readers, so whole subgraphs go in one sweep."""
+    fed = {v.node for v in graph.fed}
+    for node in graph.topological():
+        if node.op in exclude or node in fed or node in graph.pinned or node.op == "Const" or not node.dtypes:
+            continue
+        values = _evaluate(node, graph, result)
+        if values is not None:
+            _replace(graph, node, values)
+            result.applied += 1
+
+
+def _evaluate(node: Node, graph: Graph, result: PassResult) -> list[Array] | None:
+    if node.op in _SHAPE_OPS:
+        return _static_shape(node, graph)
+    if not node.inputs or any(v.constant is None or v in graph.fed for v in node.inputs):
+        return None
+    if node.op not in FOLDABLE:
+        if not node.is_effectful and node.op not in ("Enter", "Switch", "Merge", "Exit", "NextIteration"):
+            result.decline(f"{node.op} is not on the list of ops that may run while optimizing", node.name)
+        return None
+    arrays = [v.constant for v in node.inputs]
+    inputs = [a for a in arrays if a is not None]
+    if not _fits(node, inputs):
+        result.decline("the result would be larger than its inputs", node.name)
+        return None
+    try:
+        return runtime.evaluate(node, inputs)
+    except RuntimeError as error:
+        result.decline("the kernel refused", f"{node.name}: {error}")
+        return None
+
+
+def _static_shape(node: Node, graph: Graph) -> list[Array] | None:
+    if any(v in graph.fed and v.node.op not in ("Placeholder",) for v in node.inputs):
+        return None
+    results: list[Array] = []
+    out_type = node.get("out_type", dtype("int32"))
+    target = np.int64 if out_type == dtype("int64") else np.int32
+    for value in node.inputs:
+        shape = value.shape
+        if shape.dims is None or (node.op != "Rank" and not shape.is_full):
+            return None
+        if node.op == "Rank":
+            results.append(np.array(len(shape.dims), np.int32))
+        elif node.op == "Size":
+            results.append(np.array(shape.size, target))
+        else:
+            results.append(np.array(shape.dims, target))
+    return results
+
+
+def _fits(node: Node, inputs: list[Array]) -> bool:
+    have = sum(a.nbytes for a in inputs)
+    for port, type_ in enumerate(node.dtypes):
+        need = _result_bytes(node, port, inputs)
+        if need is None:
+            return False
+        limit = _MAX_BYTES if node.op in ("Fill", "ZerosLike", "OnesLike") else have + _GROWTH_BYTES
+        if need > limit:
+            return False
+        del type_
+    return True
+
+
+def _result_bytes(node: Node, port: int, inputs: list[Array]) -> int | None:
+    np_dtype = node.dtypes[port].numpy
+    if np_dtype is None:
+        return None
+    size = Value(node, port).shape.size
+    if size is None:
+        try:
+            size = int(np.prod(np.broadcast_shapes(*(a.shape for a in inputs)), dtype=np.int64))
+        except ValueError:
+            size = max(a.size for a in inputs)
+        if node.op not in _ELEMENTWISE:
+            return None
+    return size * np_dtype.itemsize
+
+
+_ELEMENTWISE = frozenset(
+    "Abs Add AddV2 Cast Ceil Equal Exp Floor FloorDiv FloorMod Greater GreaterEqual Identity Less LessEqual Log "
+    "LogicalAnd LogicalNot LogicalOr Maximum Minimum Mul Neg NotEqual Pow RealDiv Reciprocal Round Rsqrt Select "
+    "SelectV2 Sign Sqrt Square Sub Where StridedSlice Squeeze Unpack Sum Prod Max Min Mean".split()
+)
+"""Ops whose result is never larger than their broadcast inputs, so that an unknown static shape does no harm."""
+
+
+def _replace(graph: Graph, node: Node, values: list[Array]) -> None:
+    controls = dict.fromkeys((*node.controls, *(c for v in node.inputs for c in v.node.controls)))
+    if node.op in _SHAPE_OPS and graph.has_v1_control_flow:
+        controls.update(dict.fromkeys(v.node for v in node.inputs))
+    first: Value | None = None
+    name = node.name
+    for port, array in enumerate(values):
+        new = graph.const(array, name=f"{name}/folded", type_=node.dtypes[port].base, made_by="fold_constants")
+        graph.set_controls(new.node, controls)
+        graph.replace_value(Value(node, port), new)
+        first = first or new
+    assert first is not None
+    graph.replace_control(node, [first.node] if controls else [])
+    graph.keep.pop(node, None)
+    graph.remove(node)
+    graph.rename(first.node, name)

@@ -1,0 +1,85 @@
+"""Equal nodes and equal constants → one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+
+import numpy as np
+
+from tfpare.engine.pattern import COMMUTATIVE
+from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.model import Model
+from tfpare.ir.ops import CONTROL_FLOW_V1, RANDOM
+from tfpare.ir.types import Array, Attr
+from tfpare.passes.base import PassOptions, PassResult, register
+
+
+@register()
+def merge_duplicates(model: Model, options: PassOptions) -> PassResult:
+    """f(x), f(x) = one f(x) read twice; equal constants are stored once.
+
+    Commutative operands count as equal in either order; constants are compared by dtype, shape and bits.
+
+    Declines when: the op has state, is random, is a placeholder or a frame op; the values are fed or pinned.
+    Source: Grappler's common subgraph elimination, the Graph Transform Tool's merge_duplicate_nodes.
+    """
+    result = PassResult()
+    for graph in model.all_graphs():
+        result.applied += merge_graph(graph)
+        graph.sweep()
+    return result
+
+
+def merge_graph(graph: Graph) -> int:
+    """Merges in one sweep, inputs before readers, so that equal subgraphs collapse at once."""
+    seen: dict[Hashable, Node] = {}
+    merged = 0
+    blocked = {v.node for v in graph.fed} | graph.pinned | set(graph.keep)
+    for node in graph.topological():
+        if node in blocked or not _is_mergeable(node):
+            continue
+        key = _key(node)
+        first = seen.setdefault(key, node)
+        if first is node:
+            continue
+        for port in range(len(node.dtypes)):
+            graph.replace_value(Value(node, port), Value(first, port))
+        graph.replace_control(node, [first])
+        graph.remove(node)
+        merged += 1
+    return merged
+
+
+def _is_mergeable(node: Node) -> bool:
+    if node.op in CONTROL_FLOW_V1 or node.op in RANDOM or node.op.startswith(("Placeholder", "_Arg", "TensorArray")):
+        return False
+    if node.op == "VarHandleOp":
+        return True
+    return node.spec is not None and not node.spec.is_stateful and bool(node.dtypes)
+
+
+def _key(node: Node) -> Hashable:
+    inputs = [(id(v.node), v.index) for v in node.inputs]
+    if node.op in COMMUTATIVE:
+        inputs.sort()
+    attrs = {**node.spec.defaults, **node.attrs} if node.spec else node.attrs
+    public = tuple((k, _freeze(v)) for k, v in sorted(attrs.items()) if not k.startswith("_"))
+    return node.op, node.device, tuple(inputs), tuple(sorted(id(c) for c in node.controls)), public
+
+
+def _freeze(value: Attr) -> Hashable:
+    if isinstance(value, np.ndarray):
+        return digest(value)
+    if isinstance(value, tuple):
+        return tuple(_freeze(v) for v in value)
+    return type(value).__name__, repr(value) if isinstance(value, float) else value
+
+
+def digest(array: Array) -> tuple[str, tuple[int, ...], bytes]:
+    """A key that is equal for arrays of equal dtype, shape and bits."""
+    if array.dtype == object:
+        data = repr(array.reshape(-1).tolist()).encode()
+    else:
+        data = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+    return str(array.dtype), tuple(array.shape), hashlib.blake2b(data, digest_size=16).digest()

@@ -1,0 +1,215 @@
+"""Pipelines: which passes and rules run in which order, and what each of them did."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tfpare import runtime
+from tfpare.engine.driver import Driver, RuleStats
+from tfpare.engine.rule import RULES, Effect, Rule
+from tfpare.errors import InvariantError, UsageError, nearest
+from tfpare.ir.model import Model
+from tfpare.passes.base import PASSES, Pass, PassOptions, PassResult
+
+PRESETS = {"exact": (Effect.EXACT,), "fast": (Effect.EXACT, Effect.ROUNDING)}
+
+_PREPARE = ("inline_functions", "bind_placeholders", "freeze_variables", "prune_controls")
+_SIMPLIFY = ("push_constants", "prune_branches", "fold_constants", "merge_duplicates")
+_MAX_ROUNDS = 4  # each round exists for constants that the previous one uncovered (nested loops and branches)
+
+
+@dataclass(slots=True)
+class StepReport:
+    """What a pass or rule did: changes, reasons for declining with an example each, seconds, nodes before and after."""
+
+    name: str
+    kind: str
+    effect: str
+    applied: int = 0
+    declined: Counter[str] = field(default_factory=Counter[str])
+    examples: dict[str, str] = field(default_factory=dict[str, str])
+    seconds: float = 0.0
+    nodes_removed: int = 0
+
+    def add(self, other: PassResult | RuleStats) -> None:
+        """Sums up another run of the same step; only the last run's reasons for declining still hold."""
+        self.applied += other.applied
+        self.declined, self.examples = Counter(other.declined), dict(other.examples)
+
+
+Progress = Callable[[str], None]
+
+
+def _silent(step: str) -> None:
+    del step
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Passes and rules with their order checked.
+
+    Args:
+        stop_after: leave the graph alone after this many steps (a pass or one applied rule each); used to find the
+            step after which the answers differ.
+    """
+
+    passes: list[Pass]
+    rules: list[Rule]
+    options: PassOptions = field(default_factory=PassOptions)
+    stop_after: int | None = None
+    steps: list[str] = field(default_factory=list[str])
+    reports: dict[str, StepReport] = field(default_factory=dict[str, StepReport])
+
+    def __post_init__(self) -> None:
+        position = {p.name: k for k, p in enumerate(self.passes)}
+        for one in self.passes:
+            for earlier in one.after:
+                if earlier in position and position[earlier] > position[one.name]:
+                    raise UsageError(f"Pass {one.name!r} has to come after {earlier!r}.")
+        self._levels = rule_levels(self.rules)
+
+    _levels: list[list[Rule]] = field(default_factory=list[list[Rule]], init=False)
+
+    def run(self, model: Model, progress: Progress = _silent) -> None:
+        """Rewrites a model in place.
+
+        Raises:
+            InvariantError: a step left an invalid graph; the message names it.
+        """
+        for name in _PREPARE:
+            self._pass(name, model, progress)
+        self._simplify(model, progress)
+        for count in range(len(self._levels)):
+            self._rules([r for level in self._levels[: count + 1] for r in level], model, progress)
+            self._simplify(model, progress)
+        self._pass("prune_controls", model, progress)
+        for graph in model.all_graphs():
+            runtime.infer_shapes(graph)
+
+    def _simplify(self, model: Model, progress: Progress) -> None:
+        for _ in range(_MAX_ROUNDS):
+            if not sum(self._pass(name, model, progress) for name in _SIMPLIFY if name != "merge_duplicates"):
+                break
+        self._pass("merge_duplicates", model, progress)
+
+    def _done(self) -> bool:
+        return self.stop_after is not None and len(self.steps) >= self.stop_after
+
+    def _pass(self, name: str, model: Model, progress: Progress) -> int:
+        one = next((p for p in self.passes if p.name == name), None)
+        if one is None or self._done():
+            return 0
+        progress(name)
+        start, before = time.perf_counter(), model.count_nodes()
+        result = one.run(model, self.options)
+        self._check(model, name)
+        report = self.reports.setdefault(name, StepReport(name, "pass", one.effect.value))
+        report.add(result)
+        report.seconds += time.perf_counter() - start
+        report.nodes_removed += before - model.count_nodes()
+        model.notes.extend(result.notes)
+        self.steps.append(f"pass {name}")
+        return result.applied
+
+    def _rules(self, rules: Sequence[Rule], model: Model, progress: Progress) -> None:
+        if self._done() or not rules:
+            return
+        progress("rules")
+        totals: dict[str, RuleStats] = {r.name: RuleStats() for r in rules}
+        for graph in model.all_graphs():
+            limit = None if self.stop_after is None else self.stop_after - len(self.steps)
+            driver = Driver(rules, limit)
+            driver.run(graph)
+            graph.sweep()
+            self.steps.extend(f"rule {c.rule} at {c.node} in {c.graph}" for c in driver.trace)
+            for name, stats in driver.stats.items():
+                totals[name].add(stats)
+        self._check(model, "rules")
+        for rule in rules:
+            report = self.reports.setdefault(rule.name, StepReport(rule.name, "rule", rule.effect.value))
+            report.add(totals[rule.name])
+            report.seconds += totals[rule.name].seconds
+
+    @staticmethod
+    def _check(model: Model, step: str) -> None:
+        for graph in model.all_graphs():
+            try:
+                graph.check()
+            except InvariantError as error:
+                raise InvariantError(f"After {step}: {error}") from error
+
+
+def rule_levels(rules: Iterable[Rule]) -> list[list[Rule]]:
+    """Rules by how many others they come after; rules of earlier levels run on together with later ones.
+
+    Raises:
+        UsageError: rules wait for each other in a circle.
+    """
+    by_name = {r.name: r for r in rules}
+    levels: dict[str, int] = {}
+
+    def level(name: str, path: tuple[str, ...]) -> int:
+        if name in path:
+            raise UsageError(f"Rules wait for each other: {' → '.join((*path, name))}.")
+        if name not in levels:
+            earlier = [level(a, (*path, name)) for a in by_name[name].after if a in by_name]
+            levels[name] = 1 + max(earlier, default=-1)
+        return levels[name]
+
+    result: list[list[Rule]] = []
+    for name in by_name:
+        depth = level(name, ())
+        while len(result) <= depth:
+            result.append([])
+        result[depth].append(by_name[name])
+    return result
+
+
+def make_pipeline(
+    preset: str = "fast",
+    disable: Iterable[str] = (),
+    only: Iterable[str] = (),
+    options: PassOptions | None = None,
+    stop_after: int | None = None,
+) -> Pipeline:
+    """A preset's pipeline without the disabled steps, or with only the named rules and passes.
+
+    Raises:
+        UsageError: an unknown preset, pass or rule; the nearest name is suggested.
+    """
+    load_all()
+    if preset not in PRESETS:
+        raise UsageError(f"There is no preset {preset!r}.{nearest(preset, PRESETS)}")
+    disabled, chosen = {_known(n) for n in disable}, {_known(n) for n in only}
+    effects = PRESETS[preset]
+
+    def wanted(name: str, effect: Effect) -> bool:
+        return name not in disabled and (name in chosen if chosen else effect in effects)
+
+    passes = [p for p in PASSES.values() if wanted(p.name, p.effect) or (p.name in _PREPARE[:1] and not disabled)]
+    order = {name: k for k, name in enumerate((*_PREPARE, *_SIMPLIFY))}
+    passes.sort(key=lambda p: order.get(p.name, len(order)))
+    rules = [r for r in RULES.values() if wanted(r.name, r.effect)]
+    return Pipeline(passes, rules, options or PassOptions(), stop_after)
+
+
+def _known(name: str) -> str:
+    name = name.replace("-", "_")
+    if name not in RULES and name not in PASSES:
+        raise UsageError(f"There is no rule or pass {name!r}.{nearest(name, [*RULES, *PASSES])}")
+    return name
+
+
+def load_all() -> None:
+    """Imports every module of rules and passes, which registers them: a new file needs no list."""
+    import importlib
+    import pkgutil
+
+    from tfpare import passes, rewrites
+
+    for package in (passes, rewrites):
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")

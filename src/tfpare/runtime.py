@@ -1,0 +1,147 @@
+"""The one place that runs TensorFlow: evaluates single ops, infers shapes, and (in children) executes models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfpare.errors import InvariantError
+from tfpare.ir.graph import Graph, Node, Value, functions_of
+from tfpare.ir.types import UNKNOWN, Array, Attr, DType, Shape
+
+# Constants above this are not needed to infer shapes: they are replaced by typed placeholders, which saves copies.
+_SHAPE_RELEVANT_ELEMENTS = 1024
+
+
+def evaluate(node: Node, inputs: Sequence[Array]) -> list[Array]:
+    """Runs one stateless op on the CPU with TensorFlow's own kernel.
+
+    Args:
+        node: op, attributes and output count.
+        inputs: one array per data input.
+
+    Raises:
+        RuntimeError: the kernel refused.
+    """
+    import tensorflow as tf
+    from tensorflow.python.eager import context, execute
+
+    attrs: list[Any] = []
+    for key, value in {**(node.spec.defaults if node.spec else {}), **node.attrs}.items():
+        if not key.startswith("_"):
+            attrs += [key, _eager_attr(value)]
+    try:
+        with tf.device("/CPU:0"):
+            dtypes = [v.dtype.base.name for v in node.inputs]
+            tensors = [tf.constant(a, dtype=t) for a, t in zip(inputs, dtypes, strict=True)]
+            results = execute.execute(
+                node.op.encode(), len(node.dtypes), inputs=tensors, attrs=tuple(attrs), ctx=context.context()
+            )
+    except Exception as error:
+        raise RuntimeError(str(error).split("\n")[0]) from error
+    return [_to_array(r) for r in results]
+
+
+def _to_array(tensor: Any) -> Array:
+    array = np.asarray(tensor.numpy())
+    return array.astype(object) if array.dtype.kind in "SU" else array
+
+
+def _eager_attr(value: Attr) -> Any:
+    from tfpare.io import attrs as attr_io
+
+    if isinstance(value, DType):
+        return attr_io.dtype_to_enum(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    if isinstance(value, Shape):
+        return None if value.dims is None else [-1 if d is None else d for d in value.dims]
+    if isinstance(value, tuple):
+        return [_eager_attr(v) for v in value]
+    return value
+
+
+def infer_shapes(graph: Graph) -> None:
+    """Annotates every node with the shapes that TensorFlow's shape functions find.
+
+    Raises:
+        InvariantError: TensorFlow does not accept the graph.
+    """
+    import tensorflow as tf
+
+    graph_def, outside = _shape_graph(graph)
+    with tf.Graph().as_default() as tf_graph:
+        try:
+            tf.graph_util.import_graph_def(graph_def, name="")
+        except Exception as error:
+            raise InvariantError(f"TensorFlow does not accept graph {graph.name!r}: {error}") from error
+        by_name = {o.name: o for o in tf_graph.get_operations()}
+        for node in graph:
+            if node in outside or node.op == "Const":
+                continue
+            outputs = by_name[node.name].outputs
+            found = tuple(_shape(t.shape) for t in outputs)
+            node.shapes = tuple(
+                a.merge(b) if a.is_compatible(b) else a for a, b in zip(found, node.shapes, strict=True)
+            )
+
+
+def _shape(shape: Any) -> Shape:
+    return UNKNOWN if shape.rank is None else Shape(tuple(shape.as_list()))
+
+
+def _shape_graph(graph: Graph) -> tuple[Any, set[Node]]:
+    """A GraphDef that is enough for shape inference; nodes in the returned set became placeholders."""
+    from tensorflow.core.framework import graph_pb2
+
+    from tfpare.io import graphdef
+
+    graph_def, outside = graph_pb2.GraphDef(), set[Node]()
+    graph_def.versions.producer = 1882
+    for node in graph:
+        if _is_outside(node):
+            outside.add(node)
+
+    def ref(value: Value) -> str:
+        return f"{value.node.name}/port{value.index}" if value.node in outside else str(value)
+
+    for node in graph:
+        if node in outside:
+            for port in range(len(node.dtypes)):
+                _placeholder(node, port, graph_def.node.add())
+            if node.readers:
+                graph_def.node.add(name=node.name, op="NoOp")
+        else:
+            graphdef.write_node(node, ref, graph_def.node.add())
+    return graph_def, outside
+
+
+def _is_outside(node: Node) -> bool:
+    if node.op == "Const":
+        value = node.out().constant
+        return value is not None and value.size > _SHAPE_RELEVANT_ELEMENTS
+    return node.op == "_Arg" or node.op.startswith("Placeholder") or bool(functions_of(node)) or node.spec is None
+
+
+def _placeholder(node: Node, port: int, into: Any) -> None:
+    from tfpare.io import attrs as attr_io
+
+    into.name, into.op = f"{node.name}/port{port}", "Placeholder"
+    attr_io.encode(node.dtypes[port].base, into.attr["dtype"])
+    attr_io.encode(_declared_shape(node, port), into.attr["shape"])
+
+
+def _declared_shape(node: Node, port: int) -> Shape:
+    known = Value(node, port).shape
+    declared = node.attrs.get("output_shapes")
+    if known.dims is None and isinstance(declared, tuple) and port < len(declared):
+        shape = declared[port]
+        return shape if isinstance(shape, Shape) else UNKNOWN
+    if known.dims is None and node.op.startswith("Placeholder"):
+        shape = node.attrs.get("shape")
+        if isinstance(shape, Shape) and shape.dims:
+            node.shapes = (shape,)
+            return shape
+    return known

@@ -1,0 +1,59 @@
+"""Every registered rule: its documented example, numerics, and every trap at every node of the example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness import apply, assert_same, canonical, examples, parse, random_feeds, run
+from tests.traps import TRAPS
+from tfpare.engine.rule import RULES, Effect
+
+CASES = [(name, k) for name, rule in RULES.items() for k in range(len(examples(rule)))]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_is_documented_and_tested(name):
+    doc = RULES[name].doc
+    for part in ("Before", "After:", "Declines when:", "Source:"):
+        assert part in doc, f"the docstring of {name} lacks {part!r}"
+    module = RULES[name].function.__module__.rsplit(".", 1)[1]
+    assert (Path(__file__).parent / f"test_{module}.py").is_file(), "a rule needs a test file of its module's name"
+
+
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_example_fires_and_answers_the_same(name, example):
+    before, after = examples(RULES[name])[example]
+    graph, original = parse(before), parse(before)
+    stats = apply(graph, name)
+    assert stats[name].applied >= 1
+    assert canonical(graph) == canonical(parse(after))
+    feeds = random_feeds(original)
+    assert_same(run(original, feeds), run(graph, feeds), RULES[name].effect)
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_trap_keeps_answers(name, example, trap):
+    before, _ = examples(RULES[name])[example]
+    sprung = 0
+    for position in range(len(parse(before))):
+        graph, original = parse(before), parse(before)
+        if not TRAPS[trap](graph, list(graph)[position]):
+            continue
+        TRAPS[trap](original, list(original)[position])
+        sprung += 1
+        feeds = random_feeds(original)
+        apply(graph, name)
+        assert_same(run(original, feeds), run(graph, feeds), RULES[name].effect)
+    if not sprung:
+        pytest.skip("the trap has no place in this example")
+
+
+def test_the_checker_notices_a_doubled_output():
+    source = "x = input(float32[?,4])\ny = Relu(x)\nreturn y"
+    doubled = "x = input(float32[?,4])\nr = Relu(x)\ny = AddV2(r, r)\nreturn y"
+    feeds = random_feeds(parse(source))
+    with pytest.raises(AssertionError):
+        assert_same(run(parse(source), feeds), {"y:0": run(parse(doubled), feeds)["y:0"]}, Effect.ROUNDING)
