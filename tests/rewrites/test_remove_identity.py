@@ -27,7 +27,7 @@ def test_declines_branch_pivot():
         f, t = Switch(x, p)
         pivot = Identity(t)
         c = const(float32[2])
-        guarded = Identity(c, ^pivot)
+        guarded = Relu(c, ^pivot)
         y = Mul(t, guarded)
         m = Merge(f, y)
         return m
