@@ -62,7 +62,8 @@ def run(graph: Graph, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     from tensorflow.core.framework import graph_pb2
 
     graph_def = graph_pb2.GraphDef()
-    graph_def.versions.producer = 1882
+    old = any(n.op == "BatchNormWithGlobalNormalization" for n in graph)
+    graph_def.versions.producer = 8 if old else graph.producer
     graphdef.write_nodes(graph, graph_def)
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     config.graph_options.rewrite_options.disable_meta_optimizer = True

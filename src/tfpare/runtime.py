@@ -99,7 +99,7 @@ def _shape_graph(graph: Graph) -> tuple[Any, set[Node]]:
     from tfpare.io import graphdef
 
     graph_def, outside = graph_pb2.GraphDef(), set[Node]()
-    graph_def.versions.producer = 1882
+    graph_def.versions.producer = graph.producer
     for node in graph:
         if _is_outside(node):
             outside.add(node)

@@ -14,6 +14,24 @@ class Builder:
     def __init__(self, graph: Graph, root: Node, rule: str) -> None:
         self._graph, self._root, self._rule = graph, root, rule
         self.added: list[Node] = []
+        self.constants: list[Node] = []
+
+    def constant_of(self, value: Value) -> Array | None:
+        """The value of a constant that no caller feeds, in its own dtype; None for anything else.
+
+        For ops with any number of inputs (ConcatV2, AddN, Pack), which a pattern cannot list.
+        """
+        array = None if value in self._graph.fed else value.constant
+        if array is not None:
+            self.constants.append(value.node)
+        return array
+
+    def can_absorb(self, value: Value) -> bool:
+        """Whether the node behind `value` may be merged into the root: nothing else needs it or orders it."""
+        graph, node = self._graph, value.node
+        needed = any(v.node is node for v in (*graph.fed, *graph.outputs.values()))
+        free = not (needed or node.controls or node in graph.keep or node in graph.pinned)
+        return free and list(node.readers) == [self._root] and node.device == self._root.device
 
     def const(self, array: Array, like: DType | Value | None = None, *, name: str = "") -> Value:
         """A constant; cast once to the dtype `like` (default: the dtype of the root's output).

@@ -1,7 +1,8 @@
 """Runs rules over a graph with a worklist, and owns safety: a match is committed whole or not at all.
 
 A commit is refused, with a reason, when an interior node has a reader outside the match, is a graph output, or is
-fed; when another output of the root is read; when devices differ; when the replacement's dtype or shape differs.
+fed; when another output of the root is read; when devices differ; when control edges of the match have no place to go;
+when the replacement's dtype or shape differs.
 """
 
 from __future__ import annotations
@@ -126,7 +127,10 @@ class Driver:
                 if value is None:
                     _take_back(graph, builder)
                     continue
-                _check_result(node, value)
+                _check_result(graph, node, value, builder)
+                controls = _controls(found, builder)
+                if value.node not in builder.added:
+                    _check_bypass(graph, node, value, controls)
             except Declined as reason:
                 _take_back(graph, builder)
                 declined[rule.name, node] = (reason.reason, reason.at.name)
@@ -143,7 +147,7 @@ class Driver:
                 declined.pop((rule.name, node), None)
                 frames.place(found, builder)
                 self.trace.append(Commit(rule.name, node.name, graph.name))
-                return _commit(graph, node, value, builder)
+                return _commit(graph, node, value, builder, controls)
         return None
 
 
@@ -177,11 +181,9 @@ def _check_interior(rule: Rule, found: Match, graph: Graph) -> None:
     shared = {found.nodes[name] for name in rule.shares if name in found.nodes}
     outputs = graph.output_nodes() if found.interior else set[Node]()
     for node in found.interior:
-        if node in shared:
-            continue
-        if node in outputs or node in graph.keep:
+        if node not in shared and (node in outputs or node in graph.keep):
             raise Declined("an inner node is an output of the model", node)
-        if any(r not in matched for r in node.readers):
+        if node not in shared and any(r not in matched for r in node.readers):
             raise Declined("another node reads an inner node", node)
         if node.device != found.root.device:
             raise Declined("the nodes are placed on different devices", node)
@@ -189,8 +191,10 @@ def _check_interior(rule: Rule, found: Match, graph: Graph) -> None:
             raise Declined("an inner node waits for a control input", node)
 
 
-def _check_result(root: Node, value: Value) -> None:
+def _check_result(graph: Graph, root: Node, value: Value, builder: Builder) -> None:
     old = root.out()
+    if root.controls and value.node not in builder.added and root in graph.output_nodes():
+        raise Declined("an output of the model waits for its control inputs", root)
     if any(Value(root, k) in r.inputs for k in range(1, len(root.dtypes)) for r in root.readers):
         raise Declined("another output of the node is read", root)
     if value.dtype.base != old.dtype.base:
@@ -199,13 +203,29 @@ def _check_result(root: Node, value: Value) -> None:
         raise InvariantError(f"the replacement has shape {value.shape}, not {old.shape}")
 
 
+def _controls(found: Match, builder: Builder) -> tuple[Node, ...]:
+    """What the match waits for: constants carry control edges too (TF 1 writes them there alone)."""
+    nodes = (found.root, *found.constants, *builder.constants)
+    return tuple(dict.fromkeys(c for n in nodes for c in n.controls))
+
+
+def _check_bypass(graph: Graph, root: Node, value: Value, controls: tuple[Node, ...]) -> None:
+    """An existing value takes the root's place: its readers have to take over the control edges of the match."""
+    if value.node.op in ("Switch", "RefSwitch") and any(root in r.controls for r in root.readers):
+        raise Declined("it marks a branch of a Switch", root)
+    if controls and any(r.op in ("Merge", "RefMerge", "NextIteration", "RefNextIteration") for r in root.readers):
+        raise Declined("its control inputs would move to a Merge", root)
+    if controls and root.out() in graph.outputs.values():
+        raise Declined("an output of the model waits for its control inputs", root)
+
+
 def _take_back(graph: Graph, builder: Builder) -> None:
     for node in reversed(builder.added):
         graph.remove(node)
     builder.added.clear()
 
 
-def _commit(graph: Graph, root: Node, value: Value, builder: Builder) -> list[Node]:
+def _commit(graph: Graph, root: Node, value: Value, builder: Builder, controls: tuple[Node, ...]) -> list[Node]:
     """Moves readers, name, shape and control edges of the root to the replacement; returns what to look at again."""
     old = root.out()
     made = value.node in builder.added
@@ -215,7 +235,10 @@ def _commit(graph: Graph, root: Node, value: Value, builder: Builder) -> list[No
         value.node.shapes = (*shapes[: value.index], merged, *shapes[value.index + 1 :])
     readers = graph.replace_value(old, value)
     touched = [*builder.added, *readers, *(r for n in builder.added for r in n.readers)]
-    _move_controls(graph, root, value, made)
+    for waiting in [value.node] if made else readers:
+        if controls:
+            graph.set_controls(waiting, (*waiting.controls, *controls))
+    _move_waiting(graph, root, value)
     touched.extend(v.node for v in root.inputs)
     touched.extend(r for v in root.inputs for r in v.node.readers)
     _remove_unread(graph, root)
@@ -224,13 +247,7 @@ def _commit(graph: Graph, root: Node, value: Value, builder: Builder) -> list[No
     return [n for n in touched if n is not root]
 
 
-def _move_controls(graph: Graph, root: Node, value: Value, made: bool) -> None:
-    if root.controls:
-        if made:
-            graph.set_controls(value.node, (*value.node.controls, *root.controls))
-        else:
-            for reader in [r for r in value.node.readers if value in r.inputs]:
-                graph.set_controls(reader, (*reader.controls, *root.controls))
+def _move_waiting(graph: Graph, root: Node, value: Value) -> None:
     graph.replace_control(root, [value.node])
     if root in graph.keep:
         del graph.keep[root]
@@ -267,8 +284,8 @@ class _Frames:
         """Ties the input-less nodes that a rule added to the place of the match."""
         if not self.active:
             return
-        anchors = [v.node for v in found.values.values() if v.node not in found.constants]
-        anchors += [c for n in found.constants for c in n.controls]
+        anchors = [v.node for v in (*found.values.values(), *found.root.inputs) if v.constant is None]
+        anchors += [c for n in (*found.constants, *builder.constants) for c in n.controls]
         for node in builder.added:
             if not node.inputs and anchors and anchors[0] not in builder.added:
                 self.graph.set_controls(node, anchors[:1])

@@ -88,7 +88,7 @@ def const(bind: str) -> Const:
 
 def match(pattern: Op, root: Node, graph: Graph) -> Iterator[Match]:
     """All ways in which `pattern` fits with its root at `root`."""
-    if root.op not in pattern.ops or root in graph.pinned:
+    if root.op not in pattern.ops or root in graph.pinned or root.out() in graph.fed:
         return
     for state in _match_node(pattern, root, graph, Match(root)):
         yield state

@@ -40,13 +40,14 @@ def read_meta_graph(
     graph_def = meta_graph.graph_def
     library = Library(graph_def.library.function)
     graph = Graph("main", library.registry)
+    graph.producer = graph_def.versions.producer
     init = _init_nodes(meta_graph)
     assets = [n for n in _asset_nodes(meta_graph)]
     fed = {t for s in signatures.values() for info in s.inputs.values() for t in info.tensors}
     fetched = {t: t for s in signatures.values() for info in s.outputs.values() for t in info.tensors}
     placeholders = _feed_only(graph_def.node, signatures, [*init, *assets])
     wanted = [*fetched, *fed, *init, *assets]
-    graphdef.read_nodes(graph, _cut(graphdef.reachable(graph_def.node, wanted, placeholders), placeholders, fed))
+    graphdef.read_nodes(graph, _cut(graphdef.reachable(graph_def.node, wanted, placeholders), placeholders))
     for tensor in fetched:
         graph.outputs[tensor] = _value(graph, tensor)
     for tensor in sorted(fed):
@@ -92,7 +93,8 @@ def _feed_only(node_defs: Iterable[Any], signatures: dict[str, Signature], init:
     needed |= _walk(by_name, [_canonical(i) for i in init], set())
     multi = {graphdef.node_name(t) for s in signatures.values() for i in s.inputs.values() for t in i.tensors
              if graphdef.flat_port(t)[1] > 0}  # fmt: skip
-    return {n for n in fed_nodes if n not in needed and n not in multi}
+    defaults = {n for n in fed_nodes if n in by_name and by_name[n].op == "PlaceholderWithDefault"}
+    return {n for n in fed_nodes if n not in needed and n not in multi and n not in defaults}
 
 
 def _canonical(tensor: str) -> tuple[str, int]:
@@ -110,9 +112,8 @@ def _walk(by_name: dict[str, Any], stack: list[tuple[str, int]], stop: set[tuple
     return seen
 
 
-def _cut(node_defs: list[Any], placeholders: set[str], fed: set[str]) -> list[Any]:
+def _cut(node_defs: list[Any], placeholders: set[str]) -> list[Any]:
     """Turns nodes that are only ever fed into Placeholders."""
-    del fed
     kept: list[Any] = []
     for node_def in node_defs:
         if node_def.name in placeholders and node_def.op not in ("Placeholder", "PlaceholderV2"):
@@ -126,8 +127,6 @@ def _placeholder(node_def: Any) -> Any:
 
     from tfpare.io.op_registry import op_spec
 
-    if node_def.op == "PlaceholderWithDefault":
-        return node_def
     spec = op_spec(node_def.op)
     attrs = {k: attr_io.decode(v) for k, v in node_def.attr.items()}
     new = node_def_pb2.NodeDef(name=node_def.name, op="Placeholder")

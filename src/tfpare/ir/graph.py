@@ -15,6 +15,9 @@ from tfpare.ir.ops import CONTROL_FLOW_V1, OpSpec, Registry, is_effectful
 from tfpare.ir.types import UNKNOWN, Array, Attr, DType, Func, Shape, dtype_of
 
 
+CURRENT_PRODUCER = 1882  # GraphDef version of TensorFlow 2.16, the oldest that is supported
+
+
 class Value(NamedTuple):
     """Output `index` of `node`."""
 
@@ -99,6 +102,7 @@ class Graph:
         fed: values that a caller may replace: no rule looks behind them and they keep their name.
         keep: nodes that run for their effect although nobody reads them (control outputs, initialisers).
         pinned: nodes that stay as they are, name and all (tables, assets, initialisers).
+        producer: the GraphDef version whose rules the graph follows (old ops exist only in old versions).
     """
 
     def __init__(self, name: str, registry: Registry) -> None:
@@ -110,6 +114,7 @@ class Graph:
         self.fed: set[Value] = set()
         self.keep: dict[Node, None] = {}
         self.pinned: set[Node] = set()
+        self.producer = CURRENT_PRODUCER
         self._counters: dict[str, int] = {}
 
     # -- building ---------------------------------------------------------------------------------------------------
