@@ -26,6 +26,15 @@ class Builder:
             self.constants.append(value.node)
         return array
 
+    def producer(self, value: Value, ops: str) -> Node | None:
+        """The node behind `value` if its op is one of `ops` and the engine lets rules look there, else None.
+
+        It may have other readers; ask `can_absorb` before taking it apart.
+        """
+        node = value.node
+        hidden = value in self._graph.fed or node in self._graph.pinned
+        return None if hidden or node.op not in ops.replace("|", " ").split() else node
+
     def can_absorb(self, value: Value) -> bool:
         """Whether the node behind `value` may be merged into the root: nothing else needs it or orders it."""
         graph, node = self._graph, value.node

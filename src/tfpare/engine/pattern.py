@@ -28,7 +28,7 @@ class Op:
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:
+class Any_:  # noqa: N801 - as the function that makes it
     """Any value; the same name twice means the same value."""
 
     bind: str
@@ -90,8 +90,7 @@ def match(pattern: Op, root: Node, graph: Graph) -> Iterator[Match]:
     """All ways in which `pattern` fits with its root at `root`."""
     if root.op not in pattern.ops or root in graph.pinned or root.out() in graph.fed:
         return
-    for state in _match_node(pattern, root, graph, Match(root)):
-        yield state
+    yield from _match_node(pattern, root, graph, Match(root))
 
 
 def _match_node(pattern: Op, node: Node, graph: Graph, state: Match) -> Iterator[Match]:
