@@ -1,0 +1,273 @@
+"""Running models in child processes: what a model does (hang, abort, eat memory) happens there, not here."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from tfpare import framing
+from tfpare.errors import TfpareError, UsageError, nearest
+from tfpare.ir.model import Model, Signature
+from tfpare.ir.types import Array
+
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|PRIVATE|ACCESS_KEY|AUTH|COOKIE", re.IGNORECASE)
+_SHOWN_LINES = 6
+_CHUNK = 1 << 20
+
+
+class ModelCrashed(TfpareError):  # noqa: N818 - says what happened
+    """The process that ran the model died or did not answer in time."""
+
+
+class RunRefused(TfpareError):  # noqa: N818 - says what happened
+    """TensorFlow raised an error for these inputs (or cannot load the model); the process lives on."""
+
+
+class Worker:
+    """A child process with TensorFlow imported, waiting for a model.
+
+    The constructor returns at once. Close it (or leave it to the garbage collector) to end the process.
+    """
+
+    def __init__(self) -> None:
+        self._scratch = Path(tempfile.mkdtemp(prefix="tfpare-"))
+        self._log = self._scratch / "stderr"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tfpare._worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self._scratch,  # `-m` imports from the working directory: it must be one that nobody else writes
+                env=_environment(),
+            )
+        self._finalizer = weakref.finalize(self, _end, self._process, self._scratch)
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    def tell(self, header: framing.Header, arrays: Mapping[str, Array] | None = None) -> None:
+        """Sends a request. Send large arrays only to a child that has answered the last request.
+
+        Raises:
+            ModelCrashed: the child is gone.
+        """
+        try:
+            framing.send(_pipe(self._process.stdin), header, arrays)  # type: ignore[arg-type]
+        except (BrokenPipeError, ValueError) as error:
+            raise self._crash() from error
+
+    def hear(self, timeout_s: float) -> framing.Message:
+        """The child's next answer.
+
+        Raises:
+            ModelCrashed: it died, or `timeout_s` seconds have passed (then it is killed).
+        """
+        deadline = time.monotonic() + timeout_s
+        try:
+            return framing.receive(lambda size: self._read(size, deadline))
+        except EOFError as error:
+            raise self._crash() from error
+        except TimeoutError as error:
+            self.close()
+            raise ModelCrashed(f"did not answer within {timeout_s:.0f} s and was stopped.") from error
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        fd = _pipe(self._process.stdout).fileno()
+        data = bytearray()
+        while len(data) < size:
+            if not select.select([fd], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise TimeoutError
+            part = os.read(fd, min(_CHUNK, size - len(data)))
+            if not part:
+                raise EOFError
+            data += part
+        return bytes(data)
+
+    def _crash(self) -> ModelCrashed:
+        try:
+            code = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            code = 0
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        lines = self._log.read_text(errors="replace").splitlines() if self._log.is_file() else []
+        shown = [line.strip()[:300] for line in lines if line.strip()][-_SHOWN_LINES:]
+        self.close()
+        return ModelCrashed(f"{how}. Its last words: {' | '.join(shown) or 'none'}")
+
+    def close(self) -> None:
+        """Kills the child and removes its scratch directory; harmless when done twice."""
+        self._finalizer()
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream
+
+
+def _end(process: subprocess.Popen[bytes], scratch: Path) -> None:
+    process.kill()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except BrokenPipeError:  # what was still buffered has no reader any more
+                continue
+    process.wait()
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _environment() -> dict[str, str]:
+    """The parent's environment without what looks like a secret: a model may read it."""
+    kept = {k: v for k, v in os.environ.items() if not _SECRET.search(k)}
+    package = str(Path(__file__).resolve().parents[1])
+    kept["PYTHONPATH"] = os.pathsep.join(p for p in (package, kept.get("PYTHONPATH", "")) if p)
+    kept["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    kept.setdefault("CUDA_VISIBLE_DEVICES", "")  # the answers of the CPU kernels are what is compared
+    return kept
+
+
+class ModelRunner:
+    """One model in a child process, loaded as stock TensorFlow loads it.
+
+    The constructor returns at once; the child imports TensorFlow and loads the model meanwhile.
+
+    Args:
+        path: the model's files.
+        form: `saved_model_v2` (runs signature functions), `saved_model_v1`, `graphdef` or `checkpoint` (run tensors in
+            a Session, tables and variables initialised).
+        tags: of the MetaGraph.
+        signatures: by name; a bare graph's signature says which tensors its keys are.
+        timeout_s: seconds for loading, and again for each run.
+        worker: a waiting child to use, by default a new one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        form: str,
+        signatures: Mapping[str, Signature],
+        tags: tuple[str, ...] = (),
+        timeout_s: float = 600.0,
+        worker: Worker | None = None,
+    ) -> None:
+        self.path, self.signatures, self._timeout_s = path, dict(signatures), timeout_s
+        self._spec = {
+            "path": os.path.abspath(path),
+            "form": form,
+            "tags": list(tags),
+            "signatures": {n: _plain_signature(s) for n, s in signatures.items()},
+        }
+        self._worker = worker or Worker()
+        self._pending = True
+        self._tell({"do": "load", "spec": self._spec}, "loading")
+
+    @classmethod
+    def of(cls, model: Model, *, timeout_s: float = 600.0, worker: Worker | None = None) -> ModelRunner:
+        """A runner of a model that was read."""
+        return cls(
+            model.path,
+            form=model.form,
+            tags=model.tags,
+            signatures=model.signatures,
+            timeout_s=timeout_s,
+            worker=worker,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._worker.pid
+
+    def wait_until_loaded(self) -> None:
+        """Waits for the load that the constructor (or `reset`) began.
+
+        Raises:
+            RunRefused: TensorFlow cannot load the model.
+            ModelCrashed: the child died or took too long.
+        """
+        if self._pending:
+            self._pending = False
+            self._answer("loading")
+
+    def run(self, signature: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Answers of one signature.
+
+        Args:
+            signature: its name.
+            feeds: arrays by input key (`key/indices`, `key/values`, `key/dense_shape` for a sparse input).
+
+        Raises:
+            UsageError: there is no such signature.
+            RunRefused: TensorFlow refused the model or these inputs.
+            ModelCrashed: the child died or took too long.
+        """
+        if signature not in self.signatures:
+            raise UsageError(f"{self.path} has no signature {signature!r}.{nearest(signature, self.signatures)}")
+        self.wait_until_loaded()
+        self._tell({"do": "run", "signature": signature}, signature, feeds)
+        return self._answer(signature)
+
+    def reset(self) -> None:
+        """Loads the model again, so that variables and tables are as in its files; returns at once."""
+        self.wait_until_loaded()
+        self._pending = True
+        self._tell({"do": "reset"}, "loading")
+
+    def restart(self) -> None:
+        """Starts over in a new process, after a crash."""
+        self.close()
+        self._worker = Worker()
+        self._pending = True
+        self._tell({"do": "load", "spec": self._spec}, "loading")
+
+    def _tell(self, header: framing.Header, doing: str, feeds: Mapping[str, Array] | None = None) -> None:
+        try:
+            self._worker.tell(header, feeds)
+        except ModelCrashed as error:
+            raise self._named(error, doing) from error
+
+    def _answer(self, doing: str) -> dict[str, Array]:
+        try:
+            header, arrays = self._worker.hear(self._timeout_s)
+        except ModelCrashed as error:
+            raise self._named(error, doing) from error
+        if not header["ok"]:
+            where = f"cannot load {self.path}" if doing == "loading" else f"refuses the inputs of {doing!r}"
+            raise RunRefused(f"TensorFlow {where}: {header['error']}")
+        return arrays
+
+    def _named(self, error: ModelCrashed, doing: str) -> ModelCrashed:
+        where = "was loaded" if doing == "loading" else f"ran signature {doing!r}"
+        return ModelCrashed(f"The process in which {self.path} {where} {error}")
+
+    def close(self) -> None:
+        """Ends the child."""
+        self._worker.close()
+
+    def __enter__(self) -> ModelRunner:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _plain_signature(signature: Signature) -> dict[str, dict[str, list[str]]]:
+    return {
+        "inputs": {k: list(i.tensors) for k, i in signature.inputs.items()},
+        "outputs": {k: list(i.tensors) for k, i in signature.outputs.items()},
+    }
