@@ -16,7 +16,7 @@ from tfpare.passes.base import PASSES, Pass, PassOptions, PassResult
 
 PRESETS = {"exact": (Effect.EXACT,), "fast": (Effect.EXACT, Effect.ROUNDING)}
 
-_PREPARE = ("inline_functions", "bind_placeholders", "freeze_variables", "prune_controls")
+_PREPARE = ("inline_functions", "bind_placeholders", "freeze_variables", "prune_controls", "share_bodies")
 _SIMPLIFY = ("push_constants", "prune_branches", "fold_constants", "merge_duplicates")
 _MAX_ROUNDS = 4  # each round exists for constants that the previous one uncovered (nested loops and branches)
 
@@ -86,6 +86,7 @@ class Pipeline:
             self._rules([r for level in self._levels[: count + 1] for r in level], model, progress)
             self._simplify(model, progress)
         self._pass("prune_controls", model, progress)
+        progress("check")
         for graph in model.all_graphs():
             runtime.infer_shapes(graph)
 

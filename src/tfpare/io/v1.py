@@ -53,7 +53,7 @@ def read_meta_graph(
     for tensor in sorted(fed):
         _mark_fed(graph, _value(graph, tensor), signatures)
     graph.pinned = _ancestors(graph, [*init, *assets])
-    variables = _variables(graph, graph_def, checkpoint)
+    variables = _variables(graph, meta_graph, checkpoint)
     origin = V1Origin(meta_graph, init, assets, checkpoint)
     return Model(path, form, [graph], library, variables, signatures, tuple(meta_graph.meta_info_def.tags), origin)
 
@@ -171,11 +171,11 @@ def _ancestors(graph: Graph, names: list[str]) -> set[Node]:
     return seen
 
 
-def _variables(graph: Graph, graph_def: Any, checkpoint: Checkpoint | None) -> dict[str, Variable]:
+def _variables(graph: Graph, meta_graph: Any, checkpoint: Checkpoint | None) -> dict[str, Variable]:
     nodes = [n for n in graph if n.op in VARIABLE_OPS]
     if not nodes or checkpoint is None:
         return {}
-    restored = restore_map(graph_def.node)
+    restored = {**_declared_slices(meta_graph), **restore_map(meta_graph.graph_def.node)}
     found: dict[str, Variable] = {}
     for node in nodes:
         key = variable_key(node)
@@ -183,6 +183,33 @@ def _variables(graph: Graph, graph_def: Any, checkpoint: Checkpoint | None) -> d
         if source[0] in checkpoint:
             found[key] = _variable(node, key, source, checkpoint)
     return found
+
+
+def _declared_slices(meta_graph: Any) -> dict[str, tuple[str, str]]:
+    """Partitioned variables as collections describe them; hub modules have no restore ops."""
+    from tensorflow.core.framework import variable_pb2
+
+    found: dict[str, tuple[str, str]] = {}
+    for collection in meta_graph.collection_def.values():
+        for data in collection.bytes_list.value:
+            variable = variable_pb2.VariableDef()
+            if not _parses(variable, data) or not variable.HasField("save_slice_info_def"):
+                continue
+            info = variable.save_slice_info_def
+            spans = ":".join(f"{o},{n}" for o, n in zip(info.var_offset, info.var_shape, strict=True))
+            full = " ".join(str(d) for d in info.full_shape)
+            found[graphdef.node_name(variable.variable_name)] = (info.full_name, f"{full} {spans}")
+    return found
+
+
+def _parses(message: Any, data: bytes) -> bool:
+    from google.protobuf.message import DecodeError
+
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        return False
+    return True
 
 
 def _variable(node: Node, key: str, source: tuple[str, str], checkpoint: Checkpoint) -> Variable:

@@ -157,6 +157,7 @@ def _bind_captures(graph: Graph, model: Model, origin: V2Origin) -> None:
     objects = origin.meta_graph.object_graph_def
     for arg, object_id in list(zip(graph.args[len(graph.args) - len(captures) :], captures, strict=True)):
         saved = objects.nodes[object_id]
+        arg.attrs["_capture"] = object_id
         if saved.WhichOneof("kind") == "variable" and object_id in origin.checkpoint_keys:
             _bind_variable(graph, arg, object_id, saved.variable, model, origin)
         elif saved.WhichOneof("kind") == "constant":

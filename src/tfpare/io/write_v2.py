@@ -14,9 +14,9 @@ from tfpare.io import graphdef, saver
 from tfpare.io.shared_constants import share_constants
 from tfpare.io.v2 import VALUE_KEY, V2Origin, object_key
 from tfpare.io.write_v1 import called_functions, write_library
-from tfpare.ir.graph import Graph
-from tfpare.ir.model import Model
-from tfpare.ir.types import Array
+from tfpare.ir.graph import Graph, Value
+from tfpare.ir.model import Alias, Model
+from tfpare.ir.types import Array, Attr, Func
 
 
 @dataclass(slots=True)
@@ -71,10 +71,41 @@ def _plan(model: Model, origin: V2Origin) -> _Plan:
     for graph in model.graphs:
         captures[graph.name] = _bind_back(graph, origin.captures[graph.name])
         used |= {origin.captures[graph.name][k] for k in captures[graph.name]}
+    for name, alias in model.aliases.items():
+        captures[name] = _call_primary(alias, origin, captures[alias.primary], model)
+        used |= {origin.captures[name][k] for k in captures[name]}
     for name in opaque:
         used |= set(objects.concrete_functions[name].bound_inputs)
     variables = {i for i in used if objects.nodes[i].WhichOneof("kind") == "variable"}
     return _Plan(captures, variables, opaque | set(captures))
+
+
+def _call_primary(alias: Alias, origin: V2Origin, primary_kept: list[int], model: Model) -> list[int]:
+    """Gives an alias the body `return primary(arguments)`; returns which of its captures stay."""
+    primary, old = model.library.graph(alias.primary), alias.graph
+    own = origin.captures[old.name]
+    needed = [origin.captures[alias.primary][k] for k in primary_kept]
+    kept = [own.index(object_id) for object_id in needed]
+    graph = Graph(old.name, old.registry)
+    first = len(old.args) - len(own)
+    for arg in [*old.args[:first], *(old.args[first + k] for k in kept)]:
+        graph.args.append(graph.add("_Arg", (), arg.attrs, name=arg.name, dtypes=arg.dtypes, shapes=arg.shapes))
+    attrs: dict[str, Attr] = {
+        "Tin": tuple(a.dtypes[0] for a in graph.args),
+        "Tout": tuple(v.dtype.base for v in primary.outputs.values()),
+        "f": Func(primary.name),
+    }
+    stateful = any(n.spec is not None and n.spec.is_stateful for n in primary if n.op != "_Arg")
+    op = "StatefulPartitionedCall" if stateful else "PartitionedCall"
+    call = graph.add(op, (a.out() for a in graph.args), attrs, name=primary.name.strip("_"))
+    for key, position in zip(old.outputs, alias.positions, strict=True):
+        value = list(primary.outputs.values())[position]
+        identity = graph.add("Identity", [Value(call, position)], {"T": value.dtype.base}, name=key)
+        graph.outputs[key] = identity.out()
+    if primary.keep:
+        graph.keep[call] = None
+    model.library.graphs[old.name] = graph
+    return kept
 
 
 def _is_resource_function(objects: Any, name: str) -> bool:

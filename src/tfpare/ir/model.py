@@ -58,6 +58,21 @@ class Variable:
         return (self.shape.size or 0) * (item.itemsize if item is not None else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An entry function that computes what another one computes.
+
+    Attributes:
+        graph: the function as it was, for its arguments and result names.
+        primary: name of the function that holds the body.
+        positions: for each result, its position among the primary's results.
+    """
+
+    graph: Graph
+    primary: str
+    positions: list[int]
+
+
 class FunctionLibrary(Protocol):
     """The functions that a model's graphs can call."""
 
@@ -80,6 +95,7 @@ class Model:
     Attributes:
         form: how the model came: `saved_model_v1`, `saved_model_v2`, `graphdef`, `checkpoint`.
         graphs: the graphs that callers enter: one main graph, or one per public function.
+        aliases: entry functions that only call one of `graphs`.
         origin: the reader's own record, which only the matching writer understands.
         notes: what the user should know.
     """
@@ -92,6 +108,7 @@ class Model:
     signatures: dict[str, Signature]
     tags: tuple[str, ...] = ()
     origin: Any = None
+    aliases: dict[str, Alias] = field(default_factory=dict[str, Alias])
     notes: list[str] = field(default_factory=list[str])
 
     def bodies(self) -> list[Graph]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from tfpare.errors import UnsupportedModel
 from tfpare.ir.graph import Graph, Node, Value, functions_of
 from tfpare.ir.model import REWRITTEN_CALLERS, FunctionLibrary, Model, Variable
-from tfpare.ir.types import Attr, Shape, dtype
+from tfpare.ir.types import Array, Attr, Shape, dtype
 from tfpare.passes.base import PassOptions, PassResult, register
+from tfpare.passes.merge_duplicates import digest
 
 _HANDLES = frozenset({"VarHandleOp"})
 _REF_VARIABLES = frozenset({"VariableV2", "Variable"})
@@ -49,12 +51,14 @@ def freeze_variables(model: Model, options: PassOptions) -> PassResult:
             if _variable_key(node) is not None:
                 _follow(graph, node.out(), str(_variable_key(node)), model.library, uses)
     frozen = _choose(model, uses, options, result)
-    values: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {}
+    values: dict[str, Array] = {}
+    interned: dict[Hashable, Array] = {}  # Keras 3 stores each weight twice: one copy in memory is enough
     for graph in model.graphs:
         for node in [n for n in graph if _variable_key(n) in frozen and n not in graph.pinned]:
             variable = frozen[str(_variable_key(node))]
             if variable.key not in values:
-                values[variable.key] = _load(variable)
+                loaded = _load(variable)
+                values[variable.key] = interned.setdefault(digest(loaded), loaded)
             _Freezer(model.library, variable, values[variable.key], result).freeze(graph, node.out())
             result.applied += 1
     for graph in model.all_graphs():
@@ -90,7 +94,7 @@ def _choose(model: Model, uses: _Uses, options: PassOptions, result: PassResult)
     return chosen
 
 
-def _load(variable: Variable) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+def _load(variable: Variable) -> Array:
     value = variable.load()
     if not Shape(tuple(value.shape)).is_compatible(variable.shape):
         raise UnsupportedModel(
@@ -165,7 +169,7 @@ class _Freezer:
 
     library: FunctionLibrary
     variable: Variable
-    array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+    array: Array
     result: PassResult
 
     def freeze(self, graph: Graph, handle: Value) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Hashable
 
 import numpy as np
@@ -64,20 +65,36 @@ def _key(node: Node) -> Hashable:
     if node.op in COMMUTATIVE:
         inputs.sort()
     attrs = {**node.spec.defaults, **node.attrs} if node.spec else node.attrs
-    public = tuple((k, _freeze(v)) for k, v in sorted(attrs.items()) if not k.startswith("_"))
+    public = tuple((k, attr_key(v)) for k, v in sorted(attrs.items()) if not k.startswith("_"))
     return node.op, node.device, tuple(inputs), tuple(sorted(id(c) for c in node.controls)), public
 
 
-def _freeze(value: Attr) -> Hashable:
+def attr_key(value: Attr) -> Hashable:
+    """A key that is equal for equal attribute values."""
     if isinstance(value, np.ndarray):
         return digest(value)
     if isinstance(value, tuple):
-        return tuple(_freeze(v) for v in value)
+        return tuple(attr_key(v) for v in value)
     return type(value).__name__, repr(value) if isinstance(value, float) else value
 
 
+_DIGESTS: dict[int, tuple[weakref.ref[Array], tuple[str, tuple[int, ...], bytes]]] = {}
+_CACHED_FROM_BYTES = 4096  # hashing less is cheaper than remembering it
+
+
 def digest(array: Array) -> tuple[str, tuple[int, ...], bytes]:
-    """A key that is equal for arrays of equal dtype, shape and bits."""
+    """A key that is equal for arrays of equal dtype, shape and bits; remembered, since constants never change."""
+    if array.nbytes < _CACHED_FROM_BYTES:
+        return _digest(array)
+    known = _DIGESTS.get(id(array))
+    if known is None or known[0]() is not array:
+        key = id(array)
+        known = weakref.ref(array, lambda _: _DIGESTS.pop(key, None)), _digest(array)
+        _DIGESTS[key] = known
+    return known[1]
+
+
+def _digest(array: Array) -> tuple[str, tuple[int, ...], bytes]:
     if array.dtype == object:
         data = repr(array.reshape(-1).tolist()).encode()
     else:

@@ -134,14 +134,14 @@ def _same_layout(owner: Linear, bias: Node) -> bool:
 
 
 @rewrite(
-    op(LINEAR, op("Mul", any_("x"), const("c"), bind="mul"), const("kernel"), bind="linear_node"),
+    op(LINEAR, op("Mul | RealDiv", any_("x"), const("c"), bind="mul"), const("kernel"), bind="linear_node"),
     effect=Effect.ROUNDING,
     after=("fold_mul_into_linear",),
 )
 def fold_mul_into_next_linear(
     new: Builder, linear_node: Node, mul: Node, x: Value, kernel: Array, kernel_value: Value, c: Array
 ) -> Value:
-    """linear(x·c, K) = linear(x, K·c), with one c per input channel or for all; right for any padding.
+    """linear(x·c, K) = linear(x, K·c), with one c per input channel or for all; right for any padding; likewise x/c.
 
     Before:
         x = input(float32[?,8,8,3])
@@ -163,6 +163,9 @@ def fold_mul_into_next_linear(
     """
     require(linear_node.op != "Conv2DBackpropInput", "the product sets the size of the result", at=linear_node)
     owner = linear(linear_node)
+    if mul.op == "RealDiv":
+        require((c != 0).all(), "the divisor holds a zero", at=mul)
+        c = 1 / c
     scale = input_scale(owner, c, x, mul)
     require(np.isfinite(scale).all() and np.isfinite(kernel).all(), "a constant holds NaN or infinity", at=mul)
     return new.like(linear_node, x, new.const(kernel * scale, kernel_value))
