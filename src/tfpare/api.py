@@ -2,72 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tfpare.ir.types import Array
-from tfpare.pipeline import StepReport
-from tfpare.verify import VerifyOptions, VerifyReport
+from tfpare.api_types import ModelStats, OptimizeOptions, OptimizeReport, Progress
+from tfpare.errors import VerificationError
+from tfpare.io import keras_files, start, write
+from tfpare.io.read import ReadOptions, read, sniff
+from tfpare.ir.model import Model
+from tfpare.passes.base import PassOptions
+from tfpare.pipeline import Pipeline, make_pipeline
+from tfpare.stats import model_stats
+from tfpare.verify import Verifier, VerifyReport, first_difference
 
-Progress = Callable[[str], None]
+__all__ = ["ModelStats", "OptimizeOptions", "OptimizeReport", "Progress", "optimize"]
 
 
-@dataclass(frozen=True, slots=True)
-class OptimizeOptions:
-    """What the user decides.
+def optimize(
+    model: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    options: OptimizeOptions | None = None,
+    progress: Progress = lambda step: None,
+) -> OptimizeReport:
+    """Makes a model small and fast, proves that it still answers the same, and writes it.
 
-    Attributes:
-        preset: `exact` (bit for bit) or `fast` (floats may be reassociated).
-        tags, signatures, input_names, output_names: what to read; see `tfpare.io.read.ReadOptions`.
-        disable, only: names of rules and passes.
-        bind: placeholder name → value that it gets for good.
-        remove_asserts: also remove Assert and Print.
-        overwrite: replace an existing output.
-        verify: prove the result before it is published.
-        verification: how.
+    Args:
+        model: SavedModel directory, `.pb`/`.pbtxt`, checkpoint prefix with `.meta`, `.keras`, `.h5`, or hub module.
+        output: a directory for a SavedModel, or a `.pb`/`.pbtxt` file for a frozen GraphDef.
+        progress: called with the name of each step as it starts.
+
+    Raises:
+        UsageError: the call is wrong; UnsupportedModel: the input is.
+        VerificationError: the answers differ; nothing was written.
     """
-
-    preset: str = "fast"
-    tags: tuple[str, ...] | None = None
-    signatures: tuple[str, ...] = ()
-    input_names: tuple[str, ...] = ()
-    output_names: tuple[str, ...] = ()
-    disable: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
-    remove_asserts: bool = False
-    overwrite: bool = False
-    verify: bool = True
-    verification: VerifyOptions = field(default_factory=VerifyOptions)
+    source, target = Path(os.path.expanduser(model)), Path(os.path.expanduser(output))
+    options = options or OptimizeOptions()
+    write.check_target(target, options.overwrite, [source])
+    return _Job(source, target, options, progress).run()
 
 
-@dataclass(slots=True)
-class ModelStats:
-    """Size of a model: nodes and ops over all graphs and functions, bytes of constants and variables, bytes on disk."""
+class _Job:
+    """One run of `optimize`, with the time of each phase."""
 
-    nodes: int = 0
-    functions: int = 0
-    ops: dict[str, int] = field(default_factory=dict[str, int])
-    weight_bytes: int = 0
-    file_bytes: int = 0
+    def __init__(self, source: Path, target: Path, options: OptimizeOptions, progress: Progress) -> None:
+        self.source, self.target, self.options, self.progress = source, target, options, progress
+        self.seconds: dict[str, float] = {}
+        self.read_options = ReadOptions(options.tags, options.signatures, options.input_names, options.output_names)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Times a phase and announces it."""
+        self.progress(name)
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+
+    def run(self) -> OptimizeReport:
+        """Read, rewrite, write aside, prove, publish."""
+        begin = time.perf_counter()
+        with ExitStack() as stack:
+            path = self._as_saved_model(stack)
+            with self.phase("import"):
+                start.start_tensorflow()
+            with self.phase("read"):
+                models = read(path, self.read_options)
+            form, before = models[0].form, model_stats(models, self.source)
+            verifier = self._start_verifier(stack, path, models)
+            with self.phase("rewrite"):
+                pipeline = self._rewrite(models)
+            place = stack.enter_context(write.staging(self.target))
+            with self.phase("write"):
+                staged = write.write_staged(models, place, self.target)
+                after = model_stats(models, staged)
+            verification = self._prove(verifier, staged, path)
+            write.publish(staged, self.target)
+        self.seconds["total"] = time.perf_counter() - begin
+        notes = list(dict.fromkeys(n for m in models for n in m.notes))
+        steps = list(pipeline.reports.values())
+        return OptimizeReport(
+            self.source, self.target, form, self.options.preset, before, after, steps, verification, notes, self.seconds
+        )
+
+    def _as_saved_model(self, stack: ExitStack) -> Path:
+        if sniff(self.source) != "keras":
+            return self.source
+        with self.phase("export from Keras"):
+            out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfpare-"))) / "exported"
+            keras_files.export(self.source, out)
+        return out
+
+    def _start_verifier(self, stack: ExitStack, path: Path, models: list[Model]) -> Verifier | None:
+        """The original answers in a child process while this one rewrites."""
+        if not self.options.verify:
+            return None
+        verifier = stack.enter_context(Verifier(path, models, self.options.verification))
+        verifier.start()
+        return verifier
+
+    def _pipeline(self, stop_after: int | None = None) -> Pipeline:
+        passes = PassOptions(remove_asserts=self.options.remove_asserts, bind=self.options.bind)
+        return make_pipeline(self.options.preset, self.options.disable, self.options.only, passes, stop_after)
+
+    def _rewrite(self, models: list[Model], stop_after: int | None = None) -> Pipeline:
+        pipeline = self._pipeline(stop_after)
+        for model in models:
+            pipeline.run(model, self.progress)
+        return pipeline
+
+    def _prove(self, verifier: Verifier | None, staged: Path, path: Path) -> VerifyReport | None:
+        if verifier is None:
+            return None
+        with self.phase("verify"):
+            report = verifier.compare(staged)
+        if report.ok:
+            return report
+        with self.phase("find the cause"):
+            report.first_difference = self._find_cause(verifier, path)
+        raise VerificationError(_failure(report), report)
+
+    def _find_cause(self, verifier: Verifier, path: Path) -> str:
+        """The first step after which the answers differ, by bisection over the trace."""
+        steps: list[str] = []
+
+        with tempfile.TemporaryDirectory(prefix="tfpare-") as scratch:
+
+            def candidate(stop_after: int) -> Path:
+                models = read(path, self.read_options)
+                steps[:] = self._rewrite(models, stop_after).steps
+                place = Path(scratch) / str(stop_after)
+                place.mkdir()
+                return write.write_staged(models, place, self.target)
+
+            candidate(10**9)
+            trace = list(steps)
+            index = first_difference(candidate, len(trace), lambda p: verifier.compare(p).ok)
+        return trace[index - 1] if 0 < index <= len(trace) else "reading and writing the model"
 
 
-@dataclass(slots=True)
-class OptimizeReport:
-    """What `optimize` did.
-
-    Attributes:
-        seconds: by phase: import, read, rewrite, write, verify, total.
-    """
-
-    input: Path
-    output: Path
-    form: str
-    preset: str
-    before: ModelStats
-    after: ModelStats
-    steps: list[StepReport]
-    verification: VerifyReport | None
-    notes: list[str]
-    seconds: dict[str, float]
+def _failure(report: VerifyReport) -> str:
+    bad = [o for o in report.outputs if not o.ok]
+    worst = max(bad, key=lambda o: o.max_rel) if bad else None
+    where = "" if worst is None else (
+        f" Output {worst.output!r} of signature {worst.signature!r} differs by {worst.max_rel:.2e} of its largest "
+        f"magnitude (allowed {worst.tolerance:.0e}). {worst.note}"
+    )  # fmt: skip
+    cause = f" First difference after: {report.first_difference}." if report.first_difference else ""
+    notes = " ".join(report.notes)
+    return f"The optimized model does not answer as the original did; nothing was written.{where}{cause} {notes}".strip()

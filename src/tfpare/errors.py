@@ -25,9 +25,13 @@ class UnsupportedModel(TfpareError):  # noqa: N818 - the field says "unsupported
 
 
 class VerificationError(TfpareError):
-    """The optimized model does not answer as the original did."""
+    """The optimized model does not answer as the original did. `report` says where and by how much."""
 
     exit_code = 1
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class InvariantError(TfpareError):
