@@ -120,12 +120,8 @@ def pick_signatures(known: dict[str, Signature], wanted: list[str] | None) -> di
     return {n: s for n, s in known.items() if n in wanted}
 
 
-def asset_paths(files: SavedModelFiles, meta_graph: Any) -> dict[str, str]:
-    """Asset tensors and the files that they name.
-
-    Raises:
-        UnsupportedModel: a path leaves the assets directory, or the file is missing.
-    """
+def asset_defs(meta_graph: Any) -> list[Any]:
+    """The `AssetFileDef` protos of a MetaGraph, which old exporters keep in a collection."""
     from tensorflow.core.protobuf import meta_graph_pb2
 
     defs = list(meta_graph.asset_file_def)
@@ -134,6 +130,16 @@ def asset_paths(files: SavedModelFiles, meta_graph: Any) -> dict[str, str]:
             asset = meta_graph_pb2.AssetFileDef()
             packed.Unpack(asset)
             defs.append(asset)
+    return defs
+
+
+def asset_paths(files: SavedModelFiles, meta_graph: Any) -> dict[str, str]:
+    """Asset tensors and the files that they name.
+
+    Raises:
+        UnsupportedModel: a path leaves the assets directory, or the file is missing.
+    """
+    defs = asset_defs(meta_graph)
     root = (files.path / "assets").resolve()
     for asset in defs:
         target = (root / asset.filename).resolve()

@@ -1,0 +1,74 @@
+"""Importing TensorFlow for the command line: without its start-up chatter, with advice where it is missing."""
+# TensorFlow ships no type information: what comes from it is unknown here, and stays in this file.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tfpare.errors import UsageError
+
+
+def start_tensorflow(quiet: bool = True) -> None:
+    """Imports TensorFlow.
+
+    It writes to the process's stderr before any log level applies; `quiet` holds that back, and shows it if it fails.
+
+    Raises:
+        UsageError: TensorFlow is not installed.
+    """
+    if quiet:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with _stderr_held_back(quiet):
+            import tensorflow as tf
+
+            tf.get_logger().setLevel("ERROR" if quiet else "INFO")
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        raise UsageError("TensorFlow is not installed. For CPUs: pip install 'tfpare[cpu]'.") from error
+
+
+@contextmanager
+def _stderr_held_back(enabled: bool) -> Generator[None, None, None]:
+    if not enabled:
+        yield
+        return
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def load_op_library(path: Path) -> str:
+    """Loads a library of custom ops into this process; returns the warning that the user should see.
+
+    Raises:
+        UsageError: it cannot be loaded.
+    """
+    import tensorflow as tf
+
+    if not path.is_file():
+        raise UsageError(f"--op_library: {path} does not exist.")
+    try:
+        tf.load_op_library(str(path))
+    except Exception as error:
+        first = str(error).strip().split("\n")[0]
+        raise UsageError(f"--op_library: {path} cannot be loaded: {first}") from error
+    return f"{path} is native code and now runs with your rights; only load libraries that you trust"
