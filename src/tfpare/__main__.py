@@ -1,0 +1,5 @@
+"""`python -m tfpare`."""
+
+from tfpare.cli import main
+
+main()

@@ -1,0 +1,117 @@
+"""`tfpare optimize`: the main job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tfpare.cli.common import (
+    DataFile,
+    DebugFlag,
+    InputExprs,
+    InputFiles,
+    InputNames,
+    JsonFlag,
+    ModelArgument,
+    OutputNames,
+    Signatures,
+    TagSet,
+    Tolerance,
+    show,
+    split,
+    tags,
+    working,
+)
+
+if TYPE_CHECKING:
+    from tfpare.recipe import Recipe
+
+
+def optimize(
+    model: ModelArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="A directory (SavedModel) or FILE.pb (frozen graph).")
+    ],
+    preset: Annotated[
+        str | None,
+        typer.Option(metavar="exact|fast", help="exact: bit for bit. fast: floats may round otherwise. [fast]"),
+    ] = None,
+    tag_set: TagSet = None,
+    signature_def: Signatures = None,
+    input_names: InputNames = None,
+    output_names: OutputNames = None,
+    disable: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,…", help="Rules and passes to leave out. Repeatable.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,…", help="The only rules and passes to use. Repeatable.")
+    ] = None,
+    bind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Value that a placeholder gets for good. Repeatable."),
+    ] = None,
+    remove_asserts: Annotated[
+        bool | None, typer.Option("--remove-asserts", help="Also remove Assert and Print.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Settings from a file; flags replace them.")
+    ] = None,
+    op_library: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--op_library", metavar="FILE.so", help="Library of custom ops to load: it runs with your rights."
+        ),
+    ] = None,
+    data: DataFile = None,
+    inputs: InputFiles = None,
+    input_exprs: InputExprs = None,
+    tolerance: Tolerance = None,
+    no_verify: Annotated[bool | None, typer.Option("--no-verify", help="Do not compare the answers.")] = None,
+    overwrite: Annotated[bool | None, typer.Option("--overwrite", help="Replace OUT if it exists.")] = None,
+    as_json: JsonFlag = False,
+    debug: DebugFlag = False,
+) -> None:
+    """Makes a model small and fast, proves that it answers the same, and writes a drop-in to OUT."""
+    flags: dict[str, object] = {
+        "preset": preset,
+        "tag_set": tags(tag_set),
+        "signature_def": split(signature_def) or None,
+        "input_names": split(input_names) or None,
+        "output_names": split(output_names) or None,
+        "disable": split(disable) or None,
+        "only": split(only) or None,
+        "remove_asserts": remove_asserts,
+        "op_library": op_library or None,
+        "data": data,
+        "inputs": inputs,
+        "input_exprs": input_exprs,
+        "tolerance": tolerance,
+        "verify": False if no_verify else None,
+        "overwrite": overwrite,
+    }
+    settings = _settings(flags, bind or [], recipe)
+    with working(debug, start=bool(settings.op_library)) as progress:
+        from tfpare.api import optimize as run
+        from tfpare.io.start import load_op_library
+        from tfpare.report import render
+
+        for library in settings.op_library:
+            print(f"tfpare: warning: {load_op_library(library)}", file=sys.stderr)
+        report = run(model, output, settings.options(), progress)
+    show(report, as_json, render(report))
+
+
+def _settings(flags: dict[str, object], bind: list[str], recipe: Path | None) -> Recipe:
+    from tfpare.recipe import make_recipe, parse_binding, read_recipe
+
+    settings = read_recipe(recipe) if recipe else {}
+    if recipe:
+        make_recipe(settings, str(recipe))
+    given = {key: value for key, value in flags.items() if value is not None}
+    if bind:
+        bound: dict[str, object] = dict(settings.get("bind", {}))
+        given["bind"] = bound | dict(parse_binding(b) for b in bind)
+    return make_recipe({**settings, **given}, "command line")
