@@ -64,13 +64,15 @@ def _eager_attr(value: Attr) -> Any:
 
 
 def infer_shapes(graph: Graph) -> None:
-    """Annotates every node with the shapes that TensorFlow's shape functions find.
+    """Annotates every node with the shapes that TensorFlow's shape functions find; an unchanged graph costs nothing.
 
     Raises:
         InvariantError: TensorFlow does not accept the graph.
     """
     import tensorflow as tf
 
+    if graph.edits == graph.inferred_at:
+        return
     graph_def, outside = _shape_graph(graph)
     with tf.Graph().as_default() as tf_graph:
         try:
@@ -100,6 +102,7 @@ def _shape_graph(graph: Graph) -> tuple[Any, set[Node]]:
 
     graph_def, outside = graph_pb2.GraphDef(), set[Node]()
     graph_def.versions.producer = graph.producer
+    graph.inferred_at = graph.edits
     for node in graph:
         if _is_outside(node):
             outside.add(node)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfpare.errors import UnsupportedModel
-from tfpare.ir.types import Array, Attr, DType, Func, Raw, Shape, dtype
+from tfpare.ir.types import Array, Attr, DType, Func, Raw, Shape, dtype, dtype_of
 
 _COMPRESS_FROM = 32  # elements: below this a repeated value saves nothing worth the loss of plainness
 
@@ -188,7 +188,7 @@ def array_to_tensor(array: Array, into: Any, type_: DType | None = None) -> None
     """Writes an array into a `TensorProto`; a repeated value is stored once."""
     from tensorflow.python.framework import tensor_util
 
-    if array.dtype.kind in "OSU" or array.size < 2:
+    if array.dtype.kind in "OSU":
         into.CopyFrom(tensor_util.make_tensor_proto(array.astype(object) if array.dtype.kind in "SU" else array))
     elif array.size >= _COMPRESS_FROM and _is_splat(array):
         into.CopyFrom(tensor_util.make_tensor_proto(array.reshape(-1)[0]))
@@ -196,7 +196,7 @@ def array_to_tensor(array: Array, into: Any, type_: DType | None = None) -> None
     else:
         into.tensor_shape.CopyFrom(shape_to_proto(Shape(tuple(array.shape))))
         into.tensor_content = array.tobytes()
-        into.dtype = tensor_util.make_tensor_proto(array.reshape(-1)[:1]).dtype
+        into.dtype = dtype_to_enum(type_ or dtype_of(array))
     if type_ is not None:
         into.dtype = dtype_to_enum(type_)
 

@@ -102,6 +102,8 @@ class Graph:
         fed: values that a caller may replace: no rule looks behind them and they keep their name.
         keep: nodes that run for their effect although nobody reads them (control outputs, initialisers).
         pinned: nodes that stay as they are, name and all (tables, assets, initialisers).
+        edits: how often the graph was changed; lets others see whether what they computed still holds
+            (`inferred_at`: the count at which shapes were last inferred).
         producer: the GraphDef version whose rules the graph follows (old ops exist only in old versions).
     """
 
@@ -115,6 +117,8 @@ class Graph:
         self.keep: dict[Node, None] = {}
         self.pinned: set[Node] = set()
         self.producer = CURRENT_PRODUCER
+        self.edits = 0
+        self.inferred_at = -1
         self._counters: dict[str, int] = {}
 
     # -- building ---------------------------------------------------------------------------------------------------
@@ -153,6 +157,7 @@ class Graph:
         node.dtypes = dtypes if dtypes is not None else self._infer_dtypes(node)
         node.shapes = shapes if shapes is not None else (UNKNOWN,) * len(node.dtypes)
         self.nodes[node.name] = node
+        self.edits += 1
         for value in node.inputs:
             value.node.readers[node] = None
         self.set_controls(node, controls)
@@ -178,6 +183,7 @@ class Graph:
 
     def set_inputs(self, node: Node, inputs: Iterable[Value]) -> None:
         """Gives `node` other data inputs."""
+        self.edits += 1
         before, node.inputs = node.inputs, tuple(inputs)
         for value in node.inputs:
             value.node.readers[node] = None
@@ -186,6 +192,8 @@ class Graph:
 
     def set_controls(self, node: Node, controls: Iterable[Node]) -> None:
         """Gives `node` other control inputs (duplicates and the node itself are dropped)."""
+        if not node.controls and not controls:
+            return
         before, node.controls = node.controls, tuple(dict.fromkeys(c for c in controls if c is not node))
         for control in node.controls:
             control.readers[node] = None

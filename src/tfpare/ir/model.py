@@ -124,9 +124,9 @@ class Model:
         yield from self.graphs
 
     def _visit(self, graph: Graph, order: dict[str, Graph], path: tuple[str, ...]) -> None:
-        for node in graph:
+        for node in [n for n in graph if n.op in REWRITTEN_CALLERS]:
             for func in functions_of(node):
-                if func.name in order or func.name not in self.library or node.op not in REWRITTEN_CALLERS:
+                if func.name in order or func.name not in self.library:
                     continue
                 body = self.library.graph(func.name)
                 self._visit(body, order, (*path, func.name))

@@ -44,9 +44,16 @@ def fold_constants(model: Model, options: PassOptions) -> PassResult:
     result = PassResult()
     for graph in model.all_graphs():
         runtime.infer_shapes(graph)
-        fold_graph(graph, result)
-        graph.sweep()
+        if any(_may_fold(n) for n in graph):
+            fold_graph(graph, result)
+            graph.sweep()
     return result
+
+
+def _may_fold(node: Node) -> bool:
+    if node.op in _SHAPE_OPS:
+        return True
+    return bool(node.inputs) and all(v.node.op == "Const" for v in node.inputs)
 
 
 def fold_graph(graph: Graph, result: PassResult, exclude: frozenset[str] = frozenset()) -> None:
