@@ -31,6 +31,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from tfpare.api_types import OptimizeOptions
 from tfpare.errors import UsageError, nearest
 from tfpare.ir.types import Array
+from tfpare.pipeline import PRESETS
 from tfpare.verify import VerifyOptions
 
 if sys.version_info >= (3, 11):
@@ -132,6 +133,9 @@ def make_recipe(settings: Mapping[str, object], source: str) -> Recipe:
     for key in settings:
         if key not in Recipe.model_fields:
             raise UsageError(f"{source}: there is no setting {key!r}.{nearest(key, Recipe.model_fields)}")
+    preset = settings.get("preset")
+    if isinstance(preset, str) and preset not in PRESETS:
+        raise UsageError(f"{source}: there is no preset {preset!r}.{nearest(preset, PRESETS)}")
     try:
         return Recipe.model_validate(dict(settings))
     except ValidationError as error:

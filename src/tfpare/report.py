@@ -49,9 +49,9 @@ def _steps(steps: list[StepReport]) -> Table:
     idle = [s for s in steps if not s.applied]
     for one in steps:
         if one.applied:
-            removed = number(one.nodes_removed) if one.kind == "pass" else ""
-            rows.append([one.name, one.effect, number(one.applied), removed, in_seconds(one.seconds)])
-    columns = ["pass or rule", "effect", ">applied", ">nodes removed", ">time"]
+            change = f"{-one.nodes_removed:+,}" if one.nodes_removed else ""
+            rows.append([one.name, one.effect, number(one.applied), change, in_seconds(one.seconds)])
+    columns = ["pass or rule", "effect", ">applied", ">nodes", ">time"]
     without = f"{len(idle)} others found nothing to do ({in_seconds(sum(s.seconds for s in idle))})"
     return table("What was done", columns, rows, without if idle else "")
 
@@ -71,6 +71,7 @@ def _sizes(before: ModelStats, after: ModelStats) -> Table:
         _size_row("weights", before.weight_bytes, after.weight_bytes, in_bytes),
         _size_row("files", before.file_bytes, after.file_bytes, in_bytes),
     ]
+    rows = [row for row in rows if row[1:3] != ["0", "0"]]
     names = sorted(before.ops.keys() | after.ops.keys(), key=lambda op: -abs(_change(op, before, after)))
     for name in [n for n in names if _change(n, before, after)][:_OPS_SHOWN]:
         rows.append(_size_row(f"  {name}", before.ops.get(name, 0), after.ops.get(name, 0), number))

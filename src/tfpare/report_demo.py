@@ -18,18 +18,13 @@ def render(report: DemoReport, kept: bool) -> Group:
         ["nodes", number(sizes[0].nodes), number(sizes[1].nodes), share(sizes[0].nodes, sizes[1].nodes)],
         ["files", *(in_bytes(s.file_bytes) for s in sizes), share(sizes[0].file_bytes, sizes[1].file_bytes)],
         [f"accuracy, {number(report.images)} images", f"{before.accuracy:.1%}", f"{after.accuracy:.1%}", ""],
-        ["call, one image: smallest", in_ms(before.min_s), in_ms(after.min_s), _faster(before.min_s, after.min_s)],
-        [
-            "call, one image: median",
-            in_ms(before.median_s),
-            in_ms(after.median_s),
-            _faster(before.median_s, after.median_s),
-        ],
+        _time("load", before.load_s, after.load_s),
     ]
-    note = (
-        f"{report.same_class} of {report.images} images get the same class; "
-        f"{report.calls} calls of each model, taking turns"
-    )
+    for a, b in zip(before.calls, after.calls, strict=True):
+        images = "1 image" if a.batch == 1 else f"{a.batch} images"
+        rows.append(_time(f"call, {images}: smallest", a.min_s, b.min_s))
+        rows.append(_time(f"call, {images}: median", a.median_s, b.median_s))
+    note = f"{report.same_class} images get the same class; {report.calls} calls of each, taking turns"
     outcome = [("model", "TF 1 SavedModel, a ConvNet with batch norm trained on handwritten digits")]
     if done.verification is not None:
         outcome.append(("answers", verdict(done.verification)))
@@ -43,5 +38,5 @@ def render(report: DemoReport, kept: bool) -> Group:
     )
 
 
-def _faster(before: float, after: float) -> str:
-    return f"{before / after:.2f} × as fast" if after else ""
+def _time(what: str, before: float, after: float) -> list[str]:
+    return [what, in_ms(before), in_ms(after), f"{before / after:.2f} × as fast"]

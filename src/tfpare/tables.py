@@ -62,7 +62,9 @@ def number(count: int) -> str:
 
 
 def in_seconds(seconds: float) -> str:
-    """`0.03 s`, `12.4 s`."""
+    """`4 ms`, `0.31 s`, `12.4 s`."""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
 
 
