@@ -90,7 +90,7 @@ class _SessionModel:
 def _load_saved_model(session: Any, spec: dict[str, Any]) -> None:
     from tensorflow.python.saved_model import loader_impl
 
-    loader = loader_impl.SavedModelLoader(spec["path"])
+    loader: Any = loader_impl.SavedModelLoader(spec["path"])
     if spec["repair"]:
         _strip_output_shapes(loader.get_meta_graph_def_from_tags(spec["tags"]).graph_def)
     meta_graph = loader.load(session, spec["tags"])

@@ -59,7 +59,7 @@ def _from_bytes(blob: bytes, type_: str, shape: tuple[int, ...]) -> Array:
     if type_ == "string":
         return _strings_from_bytes(blob, shape)
     flat: Array = np.frombuffer(blob, dtype(type_).numpy)
-    return flat.reshape(shape)
+    return np.reshape(flat, shape)
 
 
 def _strings_to_bytes(array: Array) -> bytes:

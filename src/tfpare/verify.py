@@ -2,80 +2,183 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 
+from tfpare.comparison import compare_model
+from tfpare.execution import ModelRunner, Worker
+from tfpare.feeds import given
+from tfpare.io.contract import contract_of
+from tfpare.io.read import ReadOptions, read
+from tfpare.ir.model import Model
 from tfpare.ir.types import Array
+from tfpare.proof import OutputDifference, VerifyOptions, VerifyReport
+from tfpare.reference import Original, SignatureReference
 
-
-@dataclass(frozen=True, slots=True)
-class VerifyOptions:
-    """What to feed and what to allow.
-
-    Attributes:
-        tags: MetaGraph to verify, None for the one that the reader chooses.
-        signatures: names of signatures, all by default.
-        input_names, output_names: tensors of bare graphs.
-        data: `.npz` file with arrays by input key (or `signature/key`), first dimension the batch.
-        inputs, input_exprs: as in saved_model_cli: `key=file.npy;…`, `key=<literal or ones((1,2))>;…`.
-        batches: batch sizes to draw where the batch is free.
-        tolerance: allowed max |difference| relative to the output's largest magnitude; None for 1e-5 (float32), and by
-            precision for other float types. 0 demands equal bits.
-        seed: of the drawn inputs.
-    """
-
-    tags: tuple[str, ...] | None = None
-    signatures: tuple[str, ...] = ()
-    input_names: tuple[str, ...] = ()
-    output_names: tuple[str, ...] = ()
-    data: Path | None = None
-    inputs: str = ""
-    input_exprs: str = ""
-    batches: tuple[int, ...] = (1, 3)
-    tolerance: float | None = None
-    seed: int = 0
-
-
-@dataclass(slots=True)
-class OutputDifference:
-    """How far one output of one signature is apart over all feeds.
-
-    Attributes:
-        max_abs: largest |a − b|; max_rel: that over the output's largest magnitude; max_ulp: largest distance in units
-            in the last place (floats only).
-        top1_agreement: share of rows whose largest entry is at the same place, where the output looks like class scores.
-        settled: False where no input can settle it (random ops, only NaN), with the reason in `note`.
-    """
-
-    signature: str
-    output: str
-    dtype: str
-    ok: bool
-    max_abs: float = 0.0
-    max_rel: float = 0.0
-    max_ulp: float = 0.0
-    top1_agreement: float | None = None
-    tolerance: float = 0.0
-    settled: bool = True
-    note: str = ""
-
-
-@dataclass(slots=True)
-class VerifyReport:
-    """The outcome: `ok` when every output is within its tolerance."""
-
-    ok: bool
-    outputs: list[OutputDifference] = field(default_factory=list[OutputDifference])
-    feeds: int = 0
-    seconds: float = 0.0
-    notes: list[str] = field(default_factory=list[str])
-    first_difference: str = ""
-
-    @property
-    def max_rel(self) -> float:
-        """Largest relative difference of all outputs."""
-        return max((o.max_rel for o in self.outputs), default=0.0)
-
+__all__ = ["Feeds", "OutputDifference", "Verifier", "VerifyOptions", "VerifyReport", "first_difference", "verify"]
 
 Feeds = Mapping[str, Array]
+Progress = Callable[[str], None]
+
+
+def _silent(step: str) -> None:
+    del step
+
+
+class Verifier:
+    """Compares candidates with an original whose answers a child process computes while the caller goes on working.
+
+    Construct it before the models are rewritten; it keeps only plain data of them.
+
+        with Verifier(models, options) as verifier:
+            verifier.start()
+            ...  # rewrite and write
+            report = verifier.compare(staged)
+
+    Args:
+        models: the original's MetaGraphs, as read.
+        options: what to feed and what to allow.
+        progress: told what is being done, also from another thread.
+
+    Raises:
+        UsageError: given inputs that no signature takes, or that do not fit.
+    """
+
+    def __init__(self, models: list[Model], options: VerifyOptions | None = None, progress: Progress = _silent) -> None:
+        self.options = options or VerifyOptions()
+        self._progress = progress
+        arrays = given.load(self.options.data, self.options.inputs, self.options.input_exprs, self.options.seed)
+        self._originals = [Original(m, arrays, self.options.batches, self.options.seed) for m in models]
+        given.check_keys(arrays, [s for o in self._originals for s in o.specs.values()])
+        self._references: list[list[SignatureReference]] = []
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._worker: Worker | None = None
+        self._spare: Worker | None = None
+        self._seconds = 0.0
+        self._closed = False
+
+    def start(self, worker: Worker | None = None) -> None:
+        """Begins to compute the original's answers; returns at once. Does nothing when it was called before."""
+        if self._thread is None:
+            self._worker = worker or Worker()
+            self._thread = threading.Thread(target=self._compute, name="tfpare-verify", daemon=True)
+            self._thread.start()
+
+    def _compute(self) -> None:
+        started = time.perf_counter()
+        try:
+            for original in self._originals:
+                with original.runner(self._worker) as runner:
+                    self._worker = None
+                    self._references.append(original.answers(runner, self._progress))
+            if not self._closed:
+                self._spare = Worker()  # imports TensorFlow while the caller still writes the candidate
+        except BaseException as error:
+            self._error = error
+        self._seconds = time.perf_counter() - started
+
+    def compare(self, after: Path) -> VerifyReport:
+        """Runs a candidate on the inputs that the original accepted. May be called several times.
+
+        Args:
+            after: the candidate's files, not necessarily at their final place.
+
+        Raises:
+            TfpareError: the original does not load or keeps crashing, or the candidate is no model.
+        """
+        self.start()
+        assert self._thread is not None
+        self._thread.join()
+        started = time.perf_counter()
+        if self._error is not None:
+            raise self._error
+        report = VerifyReport(ok=True)
+        for original, references in zip(self._originals, self._references, strict=True):
+            self._progress("the candidate's answers")
+            self._compare_one(after, original, references, report)
+        if not report.outputs:
+            report.notes.append("the model has no signature with outputs: there is nothing to compare")
+        report.ok = bool(report.outputs) and all(o.ok for o in report.outputs)
+        report.seconds = self._seconds + time.perf_counter() - started
+        self._seconds = 0.0  # spent once, however many candidates follow
+        return report
+
+    def _compare_one(
+        self, after: Path, original: Original, references: list[SignatureReference], report: VerifyReport
+    ) -> None:
+        contract = contract_of(after, original.tags, original.signatures)
+        if contract.note:
+            report.notes.append(contract.note)
+        spare, self._spare = self._spare, None
+        with ModelRunner(
+            contract.path, form=contract.form, tags=contract.tags, signatures=contract.signatures, worker=spare
+        ) as runner:
+            label = f" (tags {','.join(original.tags) or 'none'})" if len(self._originals) > 1 else ""
+            compare_model(runner, original, references, self.options.tolerance, label, report)
+
+    def close(self) -> None:
+        """Ends the child processes."""
+        self._closed = True
+        for worker in (self._worker, self._spare):
+            if worker is not None:
+                worker.close()
+
+    def __enter__(self) -> Verifier:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def verify(
+    before: Path, after: Path, options: VerifyOptions | None = None, progress: Progress = _silent
+) -> VerifyReport:
+    """Compares two models in any readable form.
+
+    Raises:
+        UsageError: unknown tags, signatures, tensors or input keys.
+        UnsupportedModel: one of them is no model.
+        TfpareError: the original does not load, or crashes on every input.
+    """
+    options = options or VerifyOptions()
+    worker = Worker()  # imports TensorFlow while this process reads the model
+    try:
+        wanted = ReadOptions(options.tags, options.signatures, options.input_names, options.output_names)
+        progress("reading")
+        models = read(before, wanted)
+        notes = [n for m in models for n in m.notes]
+        with Verifier(models, options, progress) as verifier:
+            verifier.start(worker)
+            report = verifier.compare(after)
+    finally:
+        worker.close()
+    report.notes[:0] = notes
+    return report
+
+
+def first_difference(make_candidate: Callable[[int], Path], total_steps: int, check: Callable[[Path], bool]) -> int:
+    """The first step after which the answers differ, by bisection.
+
+    Args:
+        make_candidate: builds the model after so many steps.
+        total_steps: how many there are; the model after all of them is known to differ.
+        check: whether a candidate answers as the original does, such as `lambda p: verifier.compare(p).ok`.
+
+    Returns:
+        the step's number, 1 to `total_steps`; 0 where the model differs although no step was made (then reading or
+        writing is to blame).
+    """
+    if not check(make_candidate(0)):
+        return 0
+    good, bad = 0, total_steps
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if check(make_candidate(middle)):
+            good = middle
+        else:
+            bad = middle
+    return bad

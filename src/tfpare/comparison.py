@@ -1,0 +1,155 @@
+"""One candidate against the original's answers: every signature, every output, every input that was accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tfpare.differences import difference, tolerance_of
+from tfpare.errors import TfpareError, nearest
+from tfpare.execution import ModelCrashed, ModelRunner, RunRefused
+from tfpare.ir.model import Signature
+from tfpare.ir.types import Array, dtype_of
+from tfpare.proof import OutputDifference, VerifyReport
+from tfpare.reference import Answer, Original, SignatureReference
+
+
+@dataclass(slots=True)
+class _Tally:
+    """One output over all inputs."""
+
+    result: OutputDifference
+    same_top1: int = 0
+    rows: int = 0
+    settled: int = 0
+    random: int = 0
+    problems: list[str] = field(default_factory=list[str])
+
+
+def compare_model(
+    runner: ModelRunner,
+    original: Original,
+    references: list[SignatureReference],
+    tolerance: float | None,
+    label: str,
+    report: VerifyReport,
+) -> None:
+    """Adds to the report how a candidate answers; a candidate that does not load or run has failed every output.
+
+    Args:
+        runner: of the candidate.
+        original: what it stands in for.
+        references: the original's answers.
+        tolerance: see `VerifyOptions`.
+        label: shown behind signature names.
+        report: gets the outcome.
+    """
+    failure = ""
+    try:
+        runner.wait_until_loaded()
+    except TfpareError as error:
+        failure = str(error)
+    for reference in references:
+        signature = original.signatures[reference.name]
+        missing = failure or _missing(runner, signature)
+        if missing:
+            _fail(report, signature, label, missing, settled=True)
+        elif not reference.answers:
+            _fail(report, signature, label, _no_input(reference), settled=False)
+        else:
+            _compare(runner, reference, tolerance, label, report)
+
+
+def _missing(runner: ModelRunner, signature: Signature) -> str:
+    """What the candidate's signature lacks."""
+    other = runner.signatures.get(signature.name)
+    if other is None:
+        return f"the signature is missing.{nearest(signature.name, runner.signatures)}"
+    for what, mine, theirs in (
+        ("input", signature.inputs, other.inputs),
+        ("output", signature.outputs, other.outputs),
+    ):
+        for key in sorted(mine.keys() - theirs.keys()):
+            return f"the {what} {key!r} is missing.{nearest(key, theirs)}"
+    for key in sorted(other.inputs.keys() - signature.inputs.keys()):
+        return f"the input {key!r} is new: callers do not give it"
+    return ""
+
+
+def _no_input(reference: SignatureReference) -> str:
+    if reference.was_given:
+        return f"the original refuses the given inputs: {reference.refusal}"
+    return f"no input could be found that the original accepts; give --data. Last refusal: {reference.refusal}"
+
+
+def _fail(report: VerifyReport, signature: Signature, label: str, note: str, *, settled: bool) -> None:
+    for key, info in signature.outputs.items():
+        report.outputs.append(
+            OutputDifference(signature.name + label, key, info.dtype.name, ok=False, settled=settled, note=note)
+        )
+    report.notes.append(f"signature {signature.name!r}{label}: {note}")
+
+
+def _compare(
+    runner: ModelRunner, reference: SignatureReference, tolerance: float | None, label: str, report: VerifyReport
+) -> None:
+    tallies = {
+        key: _Tally(OutputDifference(reference.name + label, key, dtype_of(array).name, ok=True))
+        for key, array in reference.answers[0].first.items()
+    }
+    for answer in reference.answers:
+        try:
+            outputs = runner.run(reference.name, answer.feeds)
+        except (RunRefused, ModelCrashed) as error:
+            _failed_run(runner, tallies, error)
+            break
+        report.feeds += 1
+        for key, tally in tallies.items():
+            _count(tally, answer, key, outputs.get(key), tolerance)
+    for tally in tallies.values():
+        _finish(tally, tolerance)
+        report.outputs.append(tally.result)
+
+
+def _failed_run(runner: ModelRunner, tallies: dict[str, _Tally], error: TfpareError) -> None:
+    for tally in tallies.values():
+        tally.problems.append(f"the original accepts these inputs, but: {error}")
+        tally.settled += 1
+    if isinstance(error, ModelCrashed):
+        runner.restart()
+
+
+def _count(tally: _Tally, answer: Answer, key: str, after: Array | None, tolerance: float | None) -> None:
+    before = answer.first[key]
+    if after is None:
+        tally.problems.append("the candidate does not give this output")
+        return
+    noise = difference(before, answer.again[key], tolerance)
+    found = difference(before, after, tolerance)
+    if noise.problem:
+        tally.random += 1
+        kind_differs = before.dtype != after.dtype or before.ndim != after.ndim
+        tally.problems += [found.problem] if kind_differs else []
+        return
+    tally.settled += found.informative
+    tally.problems += [found.problem] if found.problem else []
+    result = tally.result
+    result.max_abs = max(result.max_abs, found.max_abs)
+    result.max_rel = max(result.max_rel, found.max_rel)
+    result.max_ulp = max(result.max_ulp, found.max_ulp)
+    tally.same_top1 += found.same_top1
+    tally.rows += found.rows
+
+
+def _finish(tally: _Tally, tolerance: float | None) -> None:
+    result = tally.result
+    result.tolerance = tolerance_of(result.dtype, tolerance)
+    result.top1_agreement = tally.same_top1 / tally.rows if tally.rows else None
+    result.ok = not tally.problems
+    result.settled = tally.settled > 0
+    if tally.problems:
+        result.note = tally.problems[0]
+    elif tally.random:
+        some = "" if not result.settled else " for some inputs"
+        result.note = f"random: two runs of the original differ{some}"
+    elif not result.settled:
+        result.note = "empty or NaN everywhere in the original: no input settles it"

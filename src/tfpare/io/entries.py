@@ -1,0 +1,41 @@
+"""Where a signature's inputs enter the graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfpare.io import graphdef
+from tfpare.ir.graph import Graph, Value
+from tfpare.ir.model import Model, Signature
+
+
+def input_values(model: Model, signature: Signature) -> dict[str, list[Value]]:
+    """The graph values behind each input key (three for a sparse one); keys that are not found are left out."""
+    if model.form == "saved_model_v2":
+        return _arguments(model, signature)
+    found: dict[str, list[Value]] = {}
+    nodes = model.graphs[0].nodes
+    for key, info in signature.inputs.items():
+        ports = [graphdef.flat_port(t) for t in info.tensors]
+        if all(name in nodes and port < len(nodes[name].dtypes) for name, port in ports):
+            found[key] = [Value(nodes[name], port) for name, port in ports]
+    return found
+
+
+def _arguments(model: Model, signature: Signature) -> dict[str, list[Value]]:
+    objects: Any = model.origin.meta_graph.object_graph_def.nodes
+    for owner in objects:
+        if owner.WhichOneof("kind") != "user_object" or owner.user_object.identifier != "signature_map":
+            continue
+        for child in owner.children:
+            if child.local_name == signature.name:
+                function = objects[child.node_id].bare_concrete_function
+                graph = _graph(model, function.concrete_function_name)
+                keys: list[str] = list(function.argument_keywords)
+                args = graph.args if graph is not None else []
+                return {k: [a.out()] for k, a in zip(keys, args, strict=False) if k in signature.inputs}
+    return {}
+
+
+def _graph(model: Model, name: str) -> Graph | None:
+    return next((g for g in model.graphs if g.name == name), None)
