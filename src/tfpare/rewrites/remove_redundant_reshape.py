@@ -7,7 +7,7 @@ from tfpare.rewrites.static_values import Dim, Element, elements
 
 
 @rewrite(op("Reshape", any_("x"), any_("shape"), bind="reshape"), effect=Effect.EXACT)
-def remove_redundant_reshape(new: Builder, reshape: Node, x: Value, shape: Value) -> Value:
+def remove_redundant_reshape(new: Builder, reshape: Node, x: Value, shape: Value) -> Value | None:
     """Reshape(x, shape(x)) = x.
 
     Before:
@@ -22,14 +22,15 @@ def remove_redundant_reshape(new: Builder, reshape: Node, x: Value, shape: Value
         y = Relu(x)
         return y
 
-    Declines when: it changes the shape or makes it known, or more than one dimension is not known to stay.
+    Declines when: it may change the shape or makes it known; more than one dimension is not known to stay.
     Source: Grappler's arithmetic optimizer (RemoveRedundantReshape).
     """
     target, dims = elements(new, shape), x.shape.dims
     require(target is not None and dims is not None, "a shape is not known", at=reshape)
     assert target is not None
     assert dims is not None
-    require(len(target) == len(dims), "it changes the number of dimensions", at=reshape)
+    if len(target) != len(dims):
+        return None
     require(_same(target, x, dims), "it may change the shape", at=reshape)
     return x
 

@@ -38,7 +38,7 @@ def remove_redundant_slice(new: Builder, slice_: Node, x: Value, begin: Array, s
 )
 def remove_redundant_strided_slice(
     new: Builder, slice_: Node, x: Value, begin: Array, end: Array, strides: Array
-) -> Value:
+) -> Value | None:
     """x[:, :, …] = x.
 
     Before:
@@ -55,10 +55,11 @@ def remove_redundant_strided_slice(
         y = Relu(x)
         return y
 
-    Declines when: it adds or removes an axis, steps, or leaves elements out, or may do so.
+    Declines when: it steps; it leaves elements out, or may do so.
     Source: Grappler's constant folding (SimplifyStridedSlice).
     """
-    require(not (slice_["new_axis_mask"] or slice_["shrink_axis_mask"]), "it adds or removes an axis", at=slice_)
+    if slice_["new_axis_mask"] or slice_["shrink_axis_mask"]:
+        return None
     ellipsis = _bits(slice_, "ellipsis_mask", begin.size)
     require((strides == 1)[~ellipsis].all(), "it steps", at=slice_)
     starts = _bits(slice_, "begin_mask", begin.size) | (begin == 0) | ellipsis
