@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tfpare.engine.builder import Builder
-from tfpare.engine.pattern import Match, match
+from tfpare.engine.pattern import Match, match, pattern_depth
 from tfpare.engine.rule import Declined, Rule
 from tfpare.errors import InvariantError
 from tfpare.ir.graph import Graph, Node, Value
@@ -24,6 +24,11 @@ from tfpare.ir.types import Array
 
 # Each commit removes its root, so a terminating rule set makes far fewer commits than this per node of the graph.
 _COMMITS_PER_NODE = 8
+# A rule that declined because of a second reader may fire once that is gone; then few readers are left.
+_FEW_READERS = 2
+# Beyond this a node is a hub (an input, a shared constant): looking at all its readers after each commit would make the
+# time quadratic, and no pattern asks for an inner node with that many readers.
+_MANY_READERS = 50
 
 
 @dataclass(slots=True)
@@ -64,6 +69,7 @@ class Driver:
         for rule in rules:
             for op in rule.pattern.ops:
                 self.by_op.setdefault(op, []).append(rule)
+        self.depth = max((pattern_depth(r.pattern) for r in rules), default=0)
         self.limit = limit
         self.stats: dict[str, RuleStats] = {r.name: RuleStats() for r in rules}
         self.trace: list[Commit] = []
@@ -90,7 +96,7 @@ class Driver:
             commits += 1
             if commits > bound:
                 raise InvariantError(f"Rule {self.trace[-1].rule!r} does not come to an end at {node!r}.")
-            _enqueue(queue, queued, (n for n in touched if n.op in self.by_op))
+            _enqueue(queue, queued, (n for n in _above(touched, self.depth) if n.op in self.by_op))
         for (rule, node), (reason, where) in declined.items():
             if graph.nodes.get(node.name) is node:
                 self.stats[rule].declined[reason] += 1
@@ -149,6 +155,15 @@ class Driver:
                 self.trace.append(Commit(rule.name, node.name, graph.name))
                 return _commit(graph, node, value, builder, controls)
         return None
+
+
+def _above(nodes: list[Node], depth: int) -> list[Node]:
+    """The nodes and who reads them, over as many edges as a pattern can look down."""
+    found, layer = dict.fromkeys(nodes), nodes
+    for _ in range(depth):
+        layer = [r for n in layer if len(n.readers) <= _MANY_READERS for r in n.readers if r not in found]
+        found.update(dict.fromkeys(layer))
+    return list(found)
 
 
 def _enqueue(queue: deque[Node], queued: set[Node], nodes: Iterable[Node]) -> None:
@@ -234,14 +249,14 @@ def _commit(graph: Graph, root: Node, value: Value, builder: Builder, controls: 
         merged = value.shape.merge(old.shape)
         value.node.shapes = (*shapes[: value.index], merged, *shapes[value.index + 1 :])
     readers = graph.replace_value(old, value)
-    touched = [*builder.added, *readers, *(r for n in builder.added for r in n.readers)]
+    touched = [*builder.added, *readers]
     for waiting in [value.node] if made else readers:
         if controls:
             graph.set_controls(waiting, (*waiting.controls, *controls))
     _move_waiting(graph, root, value)
-    touched.extend(v.node for v in root.inputs)
-    touched.extend(r for v in root.inputs for r in v.node.readers)
+    sources = [v.node for v in root.inputs]
     _remove_unread(graph, root)
+    touched.extend(r for n in sources if len(n.readers) <= _FEW_READERS for r in n.readers)
     if made and root.name not in graph.nodes:
         graph.rename(value.node, root.name)
     return [n for n in touched if n is not root]

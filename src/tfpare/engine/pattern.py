@@ -86,6 +86,12 @@ def const(bind: str) -> Const:
     return Const(bind)
 
 
+def pattern_depth(pattern: Pattern) -> int:
+    """Over how many edges a pattern looks down from its root."""
+    inputs = pattern.inputs or () if isinstance(pattern, Op) else ()
+    return 1 + max((pattern_depth(p) for p in inputs), default=-1) if inputs else 0
+
+
 def match(pattern: Op, root: Node, graph: Graph) -> Iterator[Match]:
     """All ways in which `pattern` fits with its root at `root`."""
     if root.op not in pattern.ops or root in graph.pinned or root.out() in graph.fed:

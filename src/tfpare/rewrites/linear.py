@@ -80,6 +80,17 @@ def linear(node: Node) -> Linear:
     return Linear(node, kernel, kernel_value, channels, layout.endswith("C"), kernel.ndim)
 
 
+def linear_below(node: Node) -> Linear:
+    """The linear op that a node is, or whose bias it adds.
+
+    Raises:
+        Declined: it is neither, or as `linear`.
+    """
+    source = node.inputs[0].node if node.op == "BiasAdd" else node
+    require(source.op in KERNEL_INPUT, "no linear op computes it", at=node)
+    return linear(source)
+
+
 def per_channel(array: Array, owner: Linear, at: Node) -> Array:
     """A constant operand of an elementwise op as one value per output channel ([channels] or scalar, float64).
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tfpare.authoring import Array, Builder, Effect, Node, Value, any_, const, op, require, rewrite
-from tfpare.rewrites.linear import LINEAR, linear
+from tfpare.rewrites.linear import LINEAR, linear_below
 
+BIASED = f"{LINEAR} | BiasAdd"
 AFFINE = "Mul | RealDiv | Add | AddV2 | Sub"
 FUSED = "FusedBatchNorm | FusedBatchNormV2 | FusedBatchNormV3"
 
@@ -14,7 +15,7 @@ FUSED = "FusedBatchNorm | FusedBatchNormV2 | FusedBatchNormV3"
 @rewrite(
     op(
         AFFINE,
-        op("BatchToSpaceND", op(LINEAR, bind="linear_node"), any_("block"), any_("crops"), bind="move"),
+        op("BatchToSpaceND", op(BIASED, bind="linear_node"), any_("block"), any_("crops"), bind="move"),
         const("c"),
         bind="affine",
     ),
@@ -53,7 +54,7 @@ def move_affine_before_batch_to_space(
     """
     if affine.inputs[0].node is not move and affine.op in ("Sub", "RealDiv"):
         return None
-    owner = linear(linear_node)
+    owner = linear_below(linear_node)
     require(owner.channels_last and owner.rank == 4, "the layout is not NHWC", at=linear_node)
     require(_is_last_dimension(c, owner.channels, 4), "the constant does not vary by the last dimension alone", at=affine)
     inner = new.op(affine.op, linear_node.out(), new.const(c.reshape(-1) if c.ndim else c))
@@ -63,7 +64,7 @@ def move_affine_before_batch_to_space(
 @rewrite(
     op(
         FUSED,
-        op("BatchToSpaceND", op(LINEAR, bind="linear_node"), any_("block"), any_("crops"), bind="move"),
+        op("BatchToSpaceND", op(BIASED, bind="linear_node"), any_("block"), any_("crops"), bind="move"),
         any_("gamma"),
         any_("beta"),
         any_("mean"),
@@ -109,13 +110,13 @@ def move_batch_norm_before_batch_to_space(
     Source: the Graph Transform Tool's fold_old_batch_norms (BatchToSpaceND form).
     """
     require(not bn["is_training"], "batch norm computes its own statistics", at=bn)
-    require(bn["data_format"] == "NHWC" and linear(linear_node).channels_last, "the layout is not NHWC", at=bn)
+    require(bn["data_format"] == "NHWC" and linear_below(linear_node).channels_last, "the layout is not NHWC", at=bn)
     inner = new.like(bn, linear_node.out(), *bn.inputs[1:], shape=linear_node.shapes[0])
     return new.like(move, inner, block, crops)
 
 
 @rewrite(
-    op(AFFINE, op("Squeeze", op(LINEAR, bind="linear_node"), bind="move"), const("c"), bind="affine"),
+    op(AFFINE, op("Squeeze", op(BIASED, bind="linear_node"), bind="move"), const("c"), bind="affine"),
     effect=Effect.EXACT,
 )
 def move_affine_before_squeeze(
@@ -147,7 +148,7 @@ def move_affine_before_squeeze(
     """
     if affine.inputs[0].node is not move and affine.op in ("Sub", "RealDiv"):
         return None
-    owner = linear(linear_node)
+    owner = linear_below(linear_node)
     dims = move["squeeze_dims"]
     require(isinstance(dims, tuple) and len(dims) > 0, "the squeezed dimensions are not named", at=move)
     assert isinstance(dims, tuple)
@@ -160,7 +161,7 @@ def move_affine_before_squeeze(
 
 
 @rewrite(
-    op(AFFINE, op("Reshape", op("MatMul", bind="linear_node"), any_("target"), bind="move"), const("c"), bind="affine"),
+    op(AFFINE, op("Reshape", op("MatMul | BiasAdd", bind="linear_node"), any_("target"), bind="move"), const("c"), bind="affine"),
     effect=Effect.EXACT,
 )
 def move_affine_before_reshape(
@@ -194,12 +195,12 @@ def move_affine_before_reshape(
     """
     if affine.inputs[0].node is not move and affine.op in ("Sub", "RealDiv"):
         return None
-    owner = linear(linear_node)
-    dims = target.constant.reshape(-1).tolist() if target.constant is not None else move.out().shape.dims
-    if move.out().shape.dims is not None:
-        dims = move.out().shape.dims
-    whole = dims is not None and len(dims) > 0 and dims[-1] == owner.channels
-    require(whole, "the last dimension is not known to stay whole", at=move)
+    owner = linear_below(linear_node)
+    require(owner.rank == 2, "no matrix product computes it", at=linear_node)
+    dims = move.out().shape.dims
+    if dims is None and target.constant is not None:
+        dims = tuple(target.constant.reshape(-1).tolist())
+    require(dims and dims[-1] == owner.channels, "the last dimension is not known to stay whole", at=move)
     assert dims is not None
     require(
         _is_last_dimension(c, owner.channels, len(dims)), "the constant does not vary by the last dimension alone", at=affine
