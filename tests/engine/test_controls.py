@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.harness import apply, canonical, parse
+from tests.harness import apply, canonical, parse, run
 from tfpare.engine.builder import Builder
 from tfpare.ir.graph import Graph, Value
 
@@ -90,3 +90,46 @@ def test_cannot_absorb(graph, new, how):
     else:
         a.node.device = "/device:GPU:0"
     assert not new.can_absorb(a)
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_constant_that_replaces_a_branch_stays_in_the_branch(condition):
+    text = """
+        x = input(float32[?,7])
+        p = input(bool)
+        other = const(int32, 0)
+        b = const(int32, [1])
+        e = const(int32, [2])
+        f, t = Switch(x, p)
+        s = Shape(t)
+        width = StridedSlice(s, b, e, b, shrink_axis_mask=1)
+        nf, nt = Switch(other, p)
+        negative = Neg(nf)
+        m = Merge(negative, width)
+        y = Neg(m)
+        return y
+        """
+    graph = parse(text)
+    graph.nodes["f"].shapes = (graph.nodes["x"].shapes[0],) * 2
+    assert apply(graph, "fold_shape_slice")["fold_shape_slice"].applied == 1
+    feeds = {"x:0": np.zeros((2, 7), np.float32), "p:0": np.array(condition)}
+    assert run(graph, feeds)["y:0"] == run(parse(text), feeds)["y:0"] == (-7 if condition else 0)
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_zeros_in_a_branch(condition):
+    text = """
+        x = input(int32[2])
+        p = input(bool)
+        zero = const(int32, 0)
+        f, t = Switch(x, p)
+        z = Mul(t, zero)
+        m = Merge(f, z)
+        y = Neg(m)
+        return y
+        """
+    graph = parse(text)
+    graph.nodes["f"].shapes = (graph.nodes["x"].shapes[0],) * 2
+    assert apply(graph, "fold_multiplication_by_zero")["fold_multiplication_by_zero"].applied == 1
+    feeds = {"x:0": np.array([3, 4], np.int32), "p:0": np.array(condition)}
+    np.testing.assert_array_equal(run(graph, feeds)["y:0"], run(parse(text), feeds)["y:0"])

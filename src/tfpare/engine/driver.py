@@ -285,10 +285,11 @@ def _remove_unread(graph: Graph, node: Node) -> None:
 
 
 class _Frames:
-    """Keeps new constants in the while-loop frame of the nodes that read them (TF 1 control flow).
+    """Keeps new constants in the loop frame and the branch of the nodes that they replace (TF 1 control flow).
 
-    A node without inputs lives in the root frame; read inside a loop the graph would be invalid, so it is tied by a
-    control edge to a data input of the match.
+    A node without inputs lives in the root frame and always runs; read inside a loop the graph would be invalid, and
+    in place of a branch's result it would be taken whatever the condition. So a control edge ties it to a data input
+    of the match.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -297,10 +298,20 @@ class _Frames:
 
     def place(self, found: Match, builder: Builder) -> None:
         """Ties the input-less nodes that a rule added to the place of the match."""
-        if not self.active:
-            return
-        anchors = [v.node for v in (*found.values.values(), *found.root.inputs) if v.constant is None]
-        anchors += [c for n in (*found.constants, *builder.constants) for c in n.controls]
-        for node in builder.added:
-            if not node.inputs and anchors and anchors[0] not in builder.added:
-                self.graph.set_controls(node, anchors[:1])
+        loose = [n for n in builder.added if not n.inputs] if self.active else []
+        anchor = self._anchor(found, builder) if loose else None
+        for node in loose:
+            if anchor is not None:
+                self.graph.set_controls(node, [anchor])
+
+    def _anchor(self, found: Match, builder: Builder) -> Node | None:
+        values = [v for v in (*found.values.values(), *found.root.inputs) if v.constant is None]
+        if not values:
+            return next((c for n in (*found.constants, *builder.constants) for c in n.controls), None)
+        if values[0].node.op not in ("Switch", "RefSwitch"):
+            return values[0].node
+        # A control edge from a Switch runs in both branches, from an Identity of its output in this one alone.
+        pivot = self.graph.add(
+            "Identity", values[:1], {"T": values[0].dtype.base}, name=f"{found.root.name}/pivot", made_by="engine"
+        )
+        return pivot
