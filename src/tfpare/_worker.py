@@ -188,7 +188,18 @@ _LOADERS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
 
 
 def _load(spec: dict[str, Any]) -> _Runnable:
-    return _FunctionModel(spec) if spec["form"] == "saved_model_v2" else _SessionModel(spec)
+    if spec["form"] != "saved_model_v2":
+        return _SessionModel(spec)
+    try:
+        return _FunctionModel(spec)
+    except Exception as error:
+        if not spec["may_use_session"]:
+            raise
+        # Some SavedModels of Keras 2 hold an optimizer that today's loader cannot revive. Serving never tries.
+        try:
+            return _SessionModel({**spec, "form": "saved_model_v1"})
+        except Exception:
+            raise error from None
 
 
 def _plain(value: Any) -> Array:
@@ -217,7 +228,7 @@ def _serve(read: Callable[[int], bytes], out: BinaryIO) -> None:
             spec = header.get("spec", spec)  # "reset" loads the same model once more, from its files
             model = None
             model = _load(spec)
-            framing.send(out, {"ok": True})
+            framing.send(out, {"ok": True, "in_session": isinstance(model, _SessionModel)})
         except Exception as error:
             framing.send(out, {"ok": False, "error": _message(error)})
 

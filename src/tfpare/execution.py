@@ -153,6 +153,11 @@ class ModelRunner:
         signatures: by name; a bare graph's signature says which tensors its keys are.
         timeout_s: seconds for loading, and again for each run.
         worker: a waiting child to use, by default a new one.
+        may_use_session: run an object-based SavedModel in a Session, as TensorFlow Serving does, where
+            `tf.saved_model.load` refuses it.
+
+    Attributes:
+        in_session: whether the model runs in a Session; known once it is loaded.
     """
 
     def __init__(
@@ -164,14 +169,17 @@ class ModelRunner:
         tags: tuple[str, ...] = (),
         timeout_s: float = 600.0,
         worker: Worker | None = None,
+        may_use_session: bool = False,
     ) -> None:
         self.path, self.signatures, self._timeout_s = path, dict(signatures), timeout_s
         self._spec = {
             "path": os.path.abspath(path),
             "form": form,
             "tags": list(tags),
+            "may_use_session": may_use_session,
             "signatures": {n: _plain_signature(s) for n, s in signatures.items()},
         }
+        self.in_session = False
         self._worker = worker or Worker()
         self._pending = True
         self._tell({"do": "load", "spec": self._spec}, "loading")
@@ -202,7 +210,8 @@ class ModelRunner:
         """
         if self._pending:
             self._pending = False
-            self._answer("loading")
+            header, _ = self._answer("loading")
+            self.in_session = header["in_session"]
 
     def run(self, signature: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Answers of one signature.
@@ -220,7 +229,7 @@ class ModelRunner:
             raise UsageError(f"{self.path} has no signature {signature!r}.{nearest(signature, self.signatures)}")
         self.wait_until_loaded()
         self._tell({"do": "run", "signature": signature}, signature, feeds)
-        return self._answer(signature)
+        return self._answer(signature)[1]
 
     def reset(self) -> None:
         """Loads the model again, so that variables and tables are as in its files; returns at once."""
@@ -241,7 +250,7 @@ class ModelRunner:
         except ModelCrashed as error:
             raise self._named(error, doing) from error
 
-    def _answer(self, doing: str) -> dict[str, Array]:
+    def _answer(self, doing: str) -> framing.Message:
         try:
             header, arrays = self._worker.hear(self._timeout_s)
         except ModelCrashed as error:
@@ -249,7 +258,7 @@ class ModelRunner:
         if not header["ok"]:
             where = f"cannot load {self.path}" if doing == "loading" else f"refuses the inputs of {doing!r}"
             raise RunRefused(f"TensorFlow {where}: {header['error']}")
-        return arrays
+        return header, arrays
 
     def _named(self, error: ModelCrashed, doing: str) -> ModelCrashed:
         where = "was loaded" if doing == "loading" else f"ran signature {doing!r}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tfpare.execution import ModelCrashed, ModelRunner, RunRefused, Worker
 from tfpare.feeds import given
-from tfpare.feeds.draw import Plan, draw, plans
+from tfpare.feeds.draw import Plan, draw, plans, variants
 from tfpare.feeds.hints import describe
 from tfpare.feeds.spec import SignatureSpec
 from tfpare.ir.model import Model
@@ -73,10 +73,18 @@ class Original:
         self._batches, self._seed = batches or (1,), seed
         self._given = {n: given.for_signature(s, arrays) for n, s in self.specs.items()}
         self._crashes = 0
+        self.needs_session = False
 
     def runner(self, worker: Worker | None = None) -> ModelRunner:
         """A child that loads the original."""
-        return ModelRunner(self.path, form=self.form, tags=self.tags, signatures=self.signatures, worker=worker)
+        return ModelRunner(
+            self.path,
+            form=self.form,
+            tags=self.tags,
+            signatures=self.signatures,
+            worker=worker,
+            may_use_session=True,
+        )
 
     def answers(self, runner: ModelRunner, progress: Callable[[str], None]) -> list[SignatureReference]:
         """Finds inputs, runs the original on them, twice.
@@ -86,6 +94,7 @@ class Original:
             ModelCrashed: the model keeps aborting.
         """
         runner.wait_until_loaded()
+        self.needs_session = runner.in_session and self.form == "saved_model_v2"
         found: list[SignatureReference] = []
         for name, spec in self.specs.items():
             progress(f"the original's answers: {name}")
@@ -126,7 +135,8 @@ class Original:
         has_batch = any(i.has_free_batch for i in spec.inputs)
         for batch in self._batches[1:] if has_batch else ():
             self._ask(runner, reference, draw(spec, plan, batch, 0, self._seed))
-        self._ask(runner, reference, draw(spec, plan, self._batches[0], 1, self._seed))
+        for variant in range(1, variants(spec)):
+            self._ask(runner, reference, draw(spec, plan, self._batches[0], variant, self._seed))
         return reference
 
     def _find(self, runner: ModelRunner, spec: SignatureSpec, reference: SignatureReference) -> Plan | None:

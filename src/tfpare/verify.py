@@ -114,8 +114,17 @@ class Verifier:
         if contract.note:
             report.notes.append(contract.note)
         spare, self._spare = self._spare, None
+        if original.needs_session:
+            report.notes.append(
+                "tf.saved_model.load refuses the original: run in a Session, as TensorFlow Serving does"
+            )
         with ModelRunner(
-            contract.path, form=contract.form, tags=contract.tags, signatures=contract.signatures, worker=spare
+            contract.path,
+            form=contract.form,
+            tags=contract.tags,
+            signatures=contract.signatures,
+            worker=spare,
+            may_use_session=original.needs_session,
         ) as runner:
             label = f" (tags {','.join(original.tags) or 'none'})" if len(self._originals) > 1 else ""
             compare_model(runner, original, references, self.options.tolerance, label, report)

@@ -58,6 +58,11 @@ def plans(spec: SignatureSpec) -> Iterator[Plan]:
     yield from dict.fromkeys(guesses)
 
 
+def variants(spec: SignatureSpec) -> int:
+    """How many variants of the inputs differ: more where whole-number scalars may choose branches or count loops."""
+    return 5 if any(i.dims == () and i.dtype.is_integer for i in spec.inputs) else 2
+
+
 def draw(spec: SignatureSpec, plan: Plan, batch: int, variant: int, seed: int) -> dict[str, Array]:
     """One set of inputs.
 
@@ -65,9 +70,9 @@ def draw(spec: SignatureSpec, plan: Plan, batch: int, variant: int, seed: int) -
         spec: of the signature.
         plan: what to assume.
         batch: size of free first dimensions.
-        variant: 0 draws floats from N(0, 1), scalars are 1 and False; 1 draws pixels from 0 to 255 and other floats
-            from 0 to 1, scalars are 0.5 and True. 1 and False first because that is what keep probabilities and
-            training flags have to be for a model to answer the same twice.
+        variant: 1 draws pixels from 0 to 255 and other floats from 0 to 1, scalars are 0.5 and True; the others draw
+            floats from N(0, 1), scalars are 1 and False, because that is what keep probabilities and training flags
+            have to be for a model to answer the same twice. Whole-number scalars take another value in each.
         seed: of the random numbers.
 
     Returns:
@@ -79,7 +84,10 @@ def draw(spec: SignatureSpec, plan: Plan, batch: int, variant: int, seed: int) -
         if one.is_sparse:
             feeds.update(_sparse(one, spec, plan, batch, rng, seed))
         else:
-            feeds[one.parts[0]] = _values(one, spec.words, plan, _dims(one, plan, batch), variant, rng)
+            dims = _dims(one, plan, batch)
+            feeds[one.parts[0]] = _values(one, spec.words, plan, dims, variant, rng)
+            if dims == () and one.dtype.is_integer:
+                feeds[one.parts[0]] = np.asarray((index + variant) % (one.below or plan.ints), one.dtype.numpy)
     return feeds
 
 
@@ -109,8 +117,8 @@ def _values(
 
 def _floats(spec: InputSpec, dims: tuple[int, ...], variant: int, rng: Random) -> Array:
     if not dims:
-        drawn: Array = np.asarray(0.5 if variant else 1.0)
-    elif variant:
+        drawn: Array = np.asarray(0.5 if variant == 1 else 1.0)
+    elif variant == 1:
         drawn = rng.uniform(0.0, 255.0 if spec.is_image else 1.0, dims)
     else:
         drawn = rng.normal(0.0, 1.0, dims)

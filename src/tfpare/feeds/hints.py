@@ -16,19 +16,27 @@ from tfpare.ir.types import Array, DType, Shape
 
 _MOST_WORDS = 400
 _ASSET_BYTES = 1 << 16
+_STORED = frozenset({"Const", "VarHandleOp", "VariableV2", "Variable", "_Arg"})
 
 
 def _ops(names: str) -> list[str]:
     return names.split()
 
 
-def _first(position: int) -> list[int]:
+def _first(node: Node, position: int) -> list[int]:
+    del node
     return [0] if position == 0 else []
 
 
-def _any(position: int) -> list[int]:
-    del position
+def _any(node: Node, position: int) -> list[int]:
+    del node, position
     return [0]
+
+
+def _beside_constants(node: Node, position: int) -> list[int]:
+    """Elementwise ops keep the shape of an operand only where the others are constants or variables."""
+    others = [v for k, v in enumerate(node.inputs) if k != position]
+    return [0] if all(source(v, ()).node.op in _STORED for v in others) else []
 
 
 _SAME_VALUES: Passes = {
@@ -41,11 +49,11 @@ _SAME_VALUES: Passes = {
         _first,
     ),
     **dict.fromkeys(_ops("Pack ConcatV2 Merge"), _any),
-    **dict.fromkeys(_ops("Select SelectV2"), lambda k: [0] if k in (1, 2) else []),
-    "Switch": lambda k: [0, 1] if k == 0 else [],
-    "IdentityN": lambda k: [k],
-    "SparseFillEmptyRows": lambda k: [1] if k == 1 else [],
-    "TensorArrayReadV3": lambda k: [0] if k in (0, 2) else [],
+    **dict.fromkeys(_ops("Select SelectV2"), lambda _, k: [0] if k in (1, 2) else []),
+    "Switch": lambda _, k: [0, 1] if k == 0 else [],
+    "IdentityN": lambda _, k: [k],
+    "SparseFillEmptyRows": lambda _, k: [1] if k == 1 else [],
+    "TensorArrayReadV3": lambda _, k: [0] if k in (0, 2) else [],
     "TensorListGetItem": _first,
 }
 _ELEMENTWISE: Passes = dict.fromkeys(
@@ -53,8 +61,9 @@ _ELEMENTWISE: Passes = dict.fromkeys(
         "Identity Cast Sub Add AddV2 Mul RealDiv Div StopGradient Snapshot EnsureShape Enter PlaceholderWithDefault "
         "Maximum Minimum CheckNumerics Pad"
     ),
-    _any,
+    _beside_constants,
 )
+_PARTITIONING: Passes = dict.fromkeys(_ops("FloorDiv FloorMod Sub"), _first)
 _MEANINGS = {
     "DecodeImage": "image",
     "DecodeJpeg": "image",
@@ -87,7 +96,7 @@ def _describe(model: Model, key: str, info: TensorInfo, values: list[Value]) -> 
         return InputSpec(key, info.dtype, dims, parts, None, kind, features)
     if not info.is_composite and (dims is None or (len(dims) == 4 and None in dims)):
         dims = _consumer_dims(model, value, dims)
-    below = _limit(found) if info.dtype.is_integer else None
+    below = (_limit(found) or _partitioned_limit(model, value)) if info.dtype.is_integer else None
     return InputSpec(key, info.dtype, dims, parts, below, likely_scalar=dims is None and _is_noted_scalar(value))
 
 
@@ -107,6 +116,16 @@ def _limit(found: Iterable[Use]) -> int | None:
         if size:
             sizes.append(size)
     return min(sizes, default=None)
+
+
+def _partitioned_limit(model: Model, value: Value) -> int | None:
+    """The rows of all parts together, where ids are spread over a partitioned table."""
+    for use in uses(model, value, {**_SAME_VALUES, **_PARTITIONING}):
+        if use.node.op == "DynamicPartition" and use.position == 0:
+            parts = [_limit(uses(model, use.node.out(k), _SAME_VALUES)) for k in range(len(use.node.dtypes))]
+            if None not in parts:
+                return sum(p for p in parts if p)
+    return None
 
 
 def _axis(use: Use) -> int:

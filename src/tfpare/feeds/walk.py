@@ -13,8 +13,8 @@ Path = tuple[tuple[Node, Graph], ...]  # the calls that lead to a body, outermos
 _MOST_STATES = 20_000  # a value that spreads further tells nothing about the input
 _PREDICATE_FIRST = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
 
-Passes = Mapping[str, Callable[[int], list[int]]]
-"""Op → function from the position of an input to the outputs that carry its values on."""
+Passes = Mapping[str, Callable[[Node, int], list[int]]]
+"""Op → function from a node and the position of an input to the outputs that carry its values on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def uses(model: Model, start: Value, passes: Passes) -> Iterator[Use]:
 
 def _carried(node: Node, position: int, passes: Passes) -> list[int]:
     rule = passes.get(node.op)
-    return [k for k in rule(position) if k < len(node.dtypes)] if rule is not None else []
+    return [k for k in rule(node, position) if k < len(node.dtypes)] if rule is not None else []
 
 
 def _enters(model: Model, node: Node, position: int, path: Path) -> Iterator[tuple[Value, Path]]:
