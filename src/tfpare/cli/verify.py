@@ -61,8 +61,7 @@ def verify(
             tolerance=tolerance,
             seed=seed,
         )
-        progress("comparing answers")
-        report = run(before, after, options)
+        report = run(before, after, options, progress)
     show(report, as_json, render_verification(report))
     if not report.ok:
         raise typer.Exit(1)

@@ -38,7 +38,7 @@ def read_graphdef(path: Path) -> Any:
         if graph_def.node:
             return graph_def
     except message.DecodeError:
-        pass
+        graph_def.Clear()  # what was parsed before the error
     try:
         text_format.Parse(data.decode("utf-8"), graph_def)
     except (UnicodeDecodeError, text_format.ParseError) as error:
