@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tfpare.api_types import ModelStats, OptimizeOptions, OptimizeReport, Progress
 from tfpare.errors import VerificationError
+from tfpare.execution import Worker
 from tfpare.io import keras_files, start, write
 from tfpare.io.read import ReadOptions, read, sniff
 from tfpare.ir.model import Model
@@ -64,14 +65,16 @@ class _Job:
     def run(self) -> OptimizeReport:
         """Read, rewrite, write aside, prove, publish."""
         begin = time.perf_counter()
+        self._pipeline()  # unknown names are refused before any work
         with ExitStack() as stack:
+            worker = self._start_worker(stack)
             path = self._as_saved_model(stack)
             with self.phase("import"):
                 start.start_tensorflow()
             with self.phase("read"):
                 models = read(path, self.read_options)
             form, before = models[0].form, model_stats(models, self.source)
-            verifier = self._start_verifier(stack, path, models)
+            verifier = self._start_verifier(stack, worker, models)
             with self.phase("rewrite"):
                 pipeline = self._rewrite(models)
             place = stack.enter_context(write.staging(self.target))
@@ -95,12 +98,20 @@ class _Job:
             keras_files.export(self.source, out)
         return out
 
-    def _start_verifier(self, stack: ExitStack, path: Path, models: list[Model]) -> Verifier | None:
-        """The original answers in a child process while this one rewrites."""
+    def _start_worker(self, stack: ExitStack) -> Worker | None:
+        """A child process that imports TensorFlow while this one does."""
         if not self.options.verify:
             return None
-        verifier = stack.enter_context(Verifier(path, models, self.options.verification))
-        verifier.start()
+        worker = Worker()
+        stack.callback(worker.close)
+        return worker
+
+    def _start_verifier(self, stack: ExitStack, worker: Worker | None, models: list[Model]) -> Verifier | None:
+        """The original answers in a child process while this one rewrites."""
+        if worker is None:
+            return None
+        verifier = stack.enter_context(Verifier(models, self.options.verification))
+        verifier.start(worker)
         return verifier
 
     def _pipeline(self, stop_after: int | None = None) -> Pipeline:
