@@ -29,10 +29,13 @@ def remove_redundant_pad(new: Builder, pad: Node) -> Value | None:
 
 
 @rewrite(
-    op("Pad", op("Pad", any_("x"), const("inner"), bind="first"), const("outer"), bind="second"), effect=Effect.EXACT
+    op("Pad", op("Pad", any_("x"), const("inner"), bind="first"), const("outer"), bind="second"), effect=Effect.ROUNDING
 )
 def merge_pads(new: Builder, x: Value, inner: Array, outer: Array, outer_value: Value) -> Value:
     """Pad(Pad(x, p), q) = Pad(x, p + q).
+
+    The padded tensor is the same bit for bit, but oneDNN takes the one Pad into a convolution that follows, which may
+    then choose another kernel and sum in another order.
 
     Before:
         x = input(float32[?,8])
