@@ -19,6 +19,7 @@ from tfpare.cli.app import app
 from tfpare.engine.rule import RULES
 from tfpare.errors import VerificationError
 from tfpare.pipeline import StepReport
+from tfpare.recipe import Recipe, tomllib
 from tfpare.scaffold import new_rewrite
 from tfpare.verify import OutputDifference, VerifyReport
 
@@ -326,3 +327,13 @@ def load(path: Path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_documented_recipe_is_one(optimized, tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
+    text = page.split("```toml\n")[1].split("```")[0]
+    assert set(Recipe.model_fields) == set(tomllib.loads(text))
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(text.replace('op_library = ["my_ops.so"]', "op_library = []"))
+    assert call("optimize", MNIST, "-o", "out", "--recipe", recipe).exit_code == 0
+    assert optimized[0].bind["is_training"].tolist() is False

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tfpare.api_types import ModelStats, OptimizeReport
 from tfpare.pipeline import StepReport
-from tfpare.tables import facts, in_bytes, in_seconds, number, share, spaced, table
+from tfpare.tables import facts, in_bytes, in_seconds, number, share, spaced, table, tail
 from tfpare.verify import OutputDifference, VerifyReport
 
 _WORST_OUTPUTS = 8
@@ -60,7 +60,7 @@ def _declined(steps: list[StepReport]) -> Table:
     rows: list[list[str]] = []
     for one in steps:
         for reason, count in one.declined.most_common():
-            rows.append([one.name, number(count), reason, one.examples.get(reason, "")])
+            rows.append([one.name, number(count), reason, tail(one.examples.get(reason, ""))])
     return table("What was left alone, and why", ["pass or rule", ">count", "reason", "for example"], rows)
 
 
@@ -86,28 +86,39 @@ def _size_row(name: str, before: int, after: int, form: Callable[[int], str]) ->
     return [name, form(before), form(after), share(before, after)]
 
 
-def _differences(report: VerifyReport) -> Table:
+def _differences(report: VerifyReport) -> Group:
     ordered = sorted(report.outputs, key=lambda o: (o.ok, -o.max_rel))
     rows = [_difference_row(o) for o in ordered[:_WORST_OUTPUTS]]
     rest = len(ordered) - len(rows)
     note = f"{rest} more outputs differ less" if rest else ""
     columns = ["signature", "output", ">max |a−b|", ">relative", ">allowed", ">ULP", ">top-1 same", ""]
-    return table("Answers, original against optimized", columns, rows, note)
+    parts: list[RenderableType] = [table("Answers, original against optimized", columns, rows, note)]
+    remarks: dict[str, str] = {}
+    for one in ordered:
+        if one.note:
+            remarks.setdefault(one.note, f"{one.signature}, {one.output}: {one.note}")
+    if remarks:
+        parts.append(_lines("", list(remarks.values())[:_WORST_OUTPUTS]))
+    return Group(*parts)
 
 
 def _difference_row(one: OutputDifference) -> list[str]:
     top1 = "" if one.top1_agreement is None else f"{one.top1_agreement:.2%}"
-    state = one.note or ("" if one.settled else "not settled")
-    verdict = "" if one.ok and one.settled else f"DIFFERS {state}".strip() if not one.ok else state
+    verdict = "DIFFERS" if not one.ok else "" if one.settled else "not settled"
     numbers = [f"{one.max_abs:.2g}", f"{one.max_rel:.2g}", f"{one.tolerance:.0e}" if one.tolerance else "0"]
-    return [one.signature, one.output, *numbers, f"{one.max_ulp:.0f}", top1, verdict or one.note]
+    return [one.signature, one.output, *numbers, f"{one.max_ulp:.0f}", top1, verdict]
 
 
 def _notes(notes: Iterable[str]) -> Table:
+    return _lines("Notes", notes)
+
+
+def _lines(title: str, lines: Iterable[str]) -> Table:
     made = Table.grid(padding=(0, 1))
-    made.add_row(Text("Notes", style="bold"))
-    for note in notes:
-        made.add_row(escape(f"- {note}"))
+    if title:
+        made.add_row(Text(title, style="bold"))
+    for line in lines:
+        made.add_row(escape(f"- {line}"))
     return made
 
 

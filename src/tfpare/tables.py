@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich import box
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
@@ -41,7 +42,7 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
     return made
 
 
-def spaced(part: Table) -> Padding:
+def spaced(part: RenderableType) -> Padding:
     """With a blank line above."""
     return Padding(part, (1, 0, 0, 0))
 
@@ -54,6 +55,11 @@ def in_bytes(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     raise AssertionError
+
+
+def tail(name: str, width: int = 40) -> str:
+    """The end of a long node name, which tells more than its beginning."""
+    return name if len(name) <= width else "…" + name[1 - width :]
 
 
 def number(count: int) -> str:

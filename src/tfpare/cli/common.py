@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 WIDTH = 100
 """Columns of the report where stdout is no terminal."""
 
+_PHASES = {
+    "import": "starting TensorFlow",
+    "read": "reading",
+    "rewrite": "rewriting",
+    "write": "writing",
+    "verify": "comparing answers",
+}
+
 ModelArgument = Annotated[
     Path,
     typer.Argument(
@@ -106,7 +114,7 @@ def working(debug: bool = False, start: bool = True) -> Generator[Callable[[str]
             return
         with console.status("starting TensorFlow") as status:
             _start(start, debug)
-            yield lambda step: status.update(step.replace("_", " "))
+            yield lambda step: status.update(_PHASES.get(step, step.replace("_", " ")))
 
 
 def _start(wanted: bool, debug: bool) -> None:
