@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 
 from tfpare.engine.driver import Driver, RuleStats
 from tfpare.engine.rule import RULES, Effect, Rule
 from tfpare.io import graphdef
+from tfpare.io.functions import Library
 from tfpare.io.op_registry import op_spec
 from tfpare.ir import text
 from tfpare.ir.graph import Graph
 from tfpare.ir.types import Shape
-from tfpare.pipeline import load_all
+from tfpare.ir.model import Model
+from tfpare.pipeline import load_all, make_pipeline
 
 load_all()
 
@@ -130,3 +133,10 @@ def examples(rule: Rule) -> list[tuple[str, str]]:
             lines.append(line)
         pairs.append((before, "\n".join(lines)))
     return pairs
+
+
+def run_pipeline(graph: Graph, preset: str = "fast", **options: object) -> Graph:
+    """A preset's whole pipeline on one main graph, in place."""
+    model = Model(Path("."), "graphdef", [graph], Library([]), {}, {})
+    make_pipeline(preset, **options).run(model)  # type: ignore[arg-type]
+    return graph

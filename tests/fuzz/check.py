@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from tests.fuzz.generator import Generator
-from tests.harness import run
-from tfpare.io.functions import Library
-from tfpare.ir.graph import Graph
-from tfpare.ir.model import Model
-from tfpare.pipeline import make_pipeline
+from tests.harness import run, run_pipeline
 
 # Chains of up to thirty ops enlarge the rounding of their inputs; a wrong rewrite shows in the first digits.
 TOLERANCE = 2e-4
-
-
-def optimized(graph: Graph, preset: str = "fast", **options: object) -> Graph:
-    """The graph after a preset's pipeline (in place)."""
-    model = Model(Path("."), "graphdef", [graph], Library([]), {}, {})
-    make_pipeline(preset, **options).run(model)  # type: ignore[arg-type]
-    return graph
 
 
 def feeds_of(generator: Generator, seed: int) -> dict[str, np.ndarray]:
@@ -54,6 +41,6 @@ def check(seed: int, preset: str = "fast") -> tuple[float, int, int]:
     graph = original.make()
     feeds = feeds_of(original, seed)
     before = run(graph, feeds)
-    changed = optimized(generator.make(), preset)
+    changed = run_pipeline(generator.make(), preset)
     after = run(changed, feeds)
     return difference(before, after), len(graph), len(changed)

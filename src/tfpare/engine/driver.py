@@ -308,10 +308,14 @@ class _Frames:
         values = [v for v in (*found.values.values(), *found.root.inputs) if v.constant is None]
         if not values:
             return next((c for n in (*found.constants, *builder.constants) for c in n.controls), None)
-        if values[0].node.op not in ("Switch", "RefSwitch"):
-            return values[0].node
-        # A control edge from a Switch runs in both branches, from an Identity of its output in this one alone.
-        pivot = self.graph.add(
-            "Identity", values[:1], {"T": values[0].dtype.base}, name=f"{found.root.name}/pivot", made_by="engine"
-        )
-        return pivot
+        return control_anchor(self.graph, values[0], f"{found.root.name}/pivot")
+
+
+def control_anchor(graph: Graph, value: Value, name: str) -> Node:
+    """A node that runs exactly when `value` comes alive, for control edges.
+
+    A control edge from a Switch runs in both branches, from an Identity of its output in this one alone.
+    """
+    if value.node.op not in ("Switch", "RefSwitch"):
+        return value.node
+    return graph.add("Identity", [value], {"T": value.dtype.base}, name=name, made_by="engine")

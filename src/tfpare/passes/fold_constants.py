@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfpare import runtime
+from tfpare.engine.driver import control_anchor
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.model import Model
 from tfpare.ir.types import Array, dtype
@@ -147,7 +148,8 @@ _ELEMENTWISE = frozenset(
 def _replace(graph: Graph, node: Node, values: list[Array]) -> None:
     controls = dict.fromkeys((*node.controls, *(c for v in node.inputs for c in v.node.controls)))
     if node.op in _SHAPE_OPS and graph.has_v1_control_flow:
-        controls.update(dict.fromkeys(v.node for v in node.inputs))
+        anchors = [control_anchor(graph, v, f"{node.name}/pivot") for v in node.inputs if v.constant is None]
+        controls.update(dict.fromkeys(anchors))
     first: Value | None = None
     name = node.name
     for port, array in enumerate(values):

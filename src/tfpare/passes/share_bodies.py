@@ -19,13 +19,19 @@ def share_bodies(model: Model, options: PassOptions) -> PassResult:
     Keras exports hold the same computation three times, as `serve`, as `serving_default` and as `__call__`, each with
     variables of its own; once these are constants the bodies are seen to be equal.
 
-    Declines when: arguments, captured objects, order of effects or any node differ.
+    Declines when: there are loops of TF 1; arguments, captured objects, order of effects or any node differ.
     Source: none; other tools keep one signature only.
     """
     result = PassResult()
     primaries: dict[Hashable, tuple[Graph, list[Hashable]]] = {}
     kept: list[Graph] = []
+    if len(model.graphs) == 1:
+        return result
     for graph in model.graphs:
+        if graph.has_v1_control_flow:
+            result.decline("it has loops of TF 1", graph.name)
+            kept.append(graph)
+            continue
         keys, outputs = _numbering(graph)
         body = (frozenset(outputs), tuple(sorted(keys[n] for n in graph.keep)), _signature(graph))
         primary, known = primaries.setdefault(body, (graph, outputs))

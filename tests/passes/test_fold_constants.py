@@ -1,0 +1,70 @@
+import numpy as np
+
+from tests.harness import assert_same, parse, random_feeds, run, run_pipeline
+from tfpare.engine.rule import Effect
+
+BRANCH = """
+p = input(bool)
+x = input(float32[2,7])
+n = Shape(x)
+minus = Neg(n)
+f, t = Switch(x, p)
+f2, t2 = Switch(minus, p)
+s = Shape(t)
+m = Merge(f2, s)
+return m
+"""
+
+
+def test_a_shape_in_a_branch_stays_in_its_branch():
+    for value in (True, False):
+        graph, original = parse(BRANCH), parse(BRANCH)
+        feeds = {**random_feeds(original), "p:0": np.array(value)}
+        run_pipeline(graph)
+        assert_same(run(original, feeds), run(graph, feeds), Effect.EXACT)
+
+
+def test_folds_whole_subgraphs_of_constants():
+    graph = run_pipeline(
+        parse(
+            """
+            a = const(float32[3])
+            b = const(float32[3])
+            c = AddV2(a, b)
+            d = Rsqrt(c)
+            x = input(float32[?,3])
+            y = Maximum(x, d)
+            return y
+            """
+        )
+    )
+    assert sorted(n.op for n in graph) == ["Const", "Maximum", "Placeholder"]
+
+
+def test_never_runs_what_is_not_on_the_list():
+    graph = run_pipeline(
+        parse(
+            """
+            name = const(string, "/etc/hostname")
+            text = ReadFile(name)
+            n = const(int32, [2])
+            r = RandomUniform(n, dtype=float32)
+            return text, r
+            """
+        )
+    )
+    assert {"ReadFile", "RandomUniform"} <= {n.op for n in graph}
+
+
+def test_a_result_much_larger_than_its_inputs_is_not_stored():
+    graph = run_pipeline(parse("d = const(int32, [1000,1000])\nv = const(float32, 2)\ny = BroadcastTo(v, d)\nreturn y"))
+    assert any(n.op == "BroadcastTo" for n in graph)
+
+
+def test_a_fed_constant_is_not_constant():
+    graph = parse("a = const(float32[3])\nb = Neg(a)\nc = Exp(b)\nreturn c")
+    graph.fed.add(graph.nodes["b"].out())
+    run_pipeline(graph)
+    assert {"Neg", "Exp"} <= {n.op for n in graph}
+    feeds = {"b:0": np.array([1, 2, 3], np.float32)}
+    np.testing.assert_allclose(run(graph, feeds)["c:0"], np.exp(feeds["b:0"]), rtol=1e-6)
