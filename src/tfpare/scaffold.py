@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tfpare.errors import UsageError
 
-_RULE = '''"""Two Negs in a row → none. (Replace this by one sentence: what goes in → what comes out.)"""
+_RULE = '''"""Two Negs in a row → none: replace this by what goes in → what comes out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tfpare.authoring import Builder, Effect, Node, Value, any_, op, require, re
     effect=Effect.EXACT,  # ROUNDING where floats are rounded in another order
 )
 def {name}(new: Builder, outer: Node, inner: Node, x: Value) -> Value:
-    """−(−x) = x. (The first line is the equation.)
+    """−(−x) = x: the first line is the equation.
 
     Before:
         x = input(float32[?,4])

@@ -21,5 +21,5 @@ def new_rewrite(
     from tfpare.tables import facts
 
     made = write(name, Path.cwd())
-    run = f"pytest {made.test.relative_to(made.test.parents[2])} tests/rewrites/test_all_rules.py -k {made.name}"
+    run = f"pytest tests/rewrites -k {made.name}"
     show(made, as_json, facts([("rule", str(made.rule)), ("test", str(made.test)), ("try", run)]))

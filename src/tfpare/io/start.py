@@ -47,7 +47,7 @@ def _stderr_held_back(enabled: bool) -> Generator[None, None, None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(saved, held.read())
             raise
