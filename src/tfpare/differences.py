@@ -102,7 +102,7 @@ def _floats(before: Array, after: Array, tolerance: float) -> ArrayDifference:
     result.problem = _special_values(wide_a, wide_b)
     finite = np.isfinite(wide_a) & np.isfinite(wide_b)
     if finite.any():
-        gaps, scale = np.abs(wide_a - wide_b)[finite], _scale(a, wide_a)
+        gaps, scale = np.abs(wide_a[finite] - wide_b[finite]), _scale(a, wide_a)
         result.max_abs = float(gaps.max())
         result.max_rel = float(result.max_abs / scale)
         result.max_ulp = _ulps(a[finite], b[finite])
@@ -155,8 +155,9 @@ def _ulps(a: Array, b: Array) -> float:
     for array in (a, b):
         bits = _view(np.ascontiguousarray(array), integer)
         # Negative floats count downwards from zero, so that neighbours differ by one across it too.
-        lines.append(np.where(bits < 0, np.iinfo(integer).min - bits, bits).astype(np.float64))
-    return float(np.abs(lines[0] - lines[1]).max())
+        lines.append(np.where(bits < 0, np.iinfo(integer).min - bits, bits).astype(np.int64))
+    high, low = np.maximum(*lines), np.minimum(*lines)
+    return float((_view(high, np.uint64) - _view(low, np.uint64)).max())  # unsigned: the distance may need 64 bits
 
 
 def _top1(array: Array, a: Array, b: Array) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from tfpare.ir.model import Model, Signature
 from tfpare.ir.types import Array
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|PRIVATE|ACCESS_KEY|AUTH|COOKIE", re.IGNORECASE)
+# What TensorFlow prints whatever happens: it would bury the line that tells why the process died.
+_CHATTER = re.compile(r"^[IW]\d{4} |All log messages before absl|rebuild TensorFlow with the appropriate compiler")
 _SHOWN_LINES = 6
 _CHUNK = 1 << 20
 
@@ -102,9 +105,9 @@ class Worker:
             code = self._process.wait(5)
         except subprocess.TimeoutExpired:
             code = 0
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with code {code}"
         lines = self._log.read_text(errors="replace").splitlines() if self._log.is_file() else []
-        shown = [line.strip()[:300] for line in lines if line.strip()][-_SHOWN_LINES:]
+        shown = [line.strip()[:300] for line in lines if line.strip() and not _CHATTER.search(line)][-_SHOWN_LINES:]
         self.close()
         return ModelCrashed(f"{how}. Its last words: {' | '.join(shown) or 'none'}")
 
@@ -118,14 +121,16 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
     return stream
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _end(process: subprocess.Popen[bytes], scratch: Path) -> None:
+    """The pipes stay open until nobody holds them: another thread may be reading, and is told by the end of file."""
     process.kill()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            try:
-                stream.close()
-            except BrokenPipeError:  # what was still buffered has no reader any more
-                continue
     process.wait()
     shutil.rmtree(scratch, ignore_errors=True)
 
@@ -179,7 +184,7 @@ class ModelRunner:
             "may_use_session": may_use_session,
             "signatures": {n: _plain_signature(s) for n, s in signatures.items()},
         }
-        self.in_session = False
+        self.in_session, self._closed = False, False
         self._worker = worker or Worker()
         self._pending = True
         self._tell({"do": "load", "spec": self._spec}, "loading")
@@ -238,8 +243,14 @@ class ModelRunner:
         self._tell({"do": "reset"}, "loading")
 
     def restart(self) -> None:
-        """Starts over in a new process, after a crash."""
-        self.close()
+        """Starts over in a new process, after a crash.
+
+        Raises:
+            ModelCrashed: the runner was closed meanwhile.
+        """
+        if self._closed:
+            raise ModelCrashed(f"The runner of {self.path} was closed.")
+        self._worker.close()
         self._worker = Worker()
         self._pending = True
         self._tell({"do": "load", "spec": self._spec}, "loading")
@@ -265,7 +276,8 @@ class ModelRunner:
         return ModelCrashed(f"The process in which {self.path} {where} {error}")
 
     def close(self) -> None:
-        """Ends the child."""
+        """Ends the child, whatever it is doing; also from another thread."""
+        self._closed = True
         self._worker.close()
 
     def __enter__(self) -> ModelRunner:

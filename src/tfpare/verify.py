@@ -24,6 +24,9 @@ Feeds = Mapping[str, Array]
 Progress = Callable[[str], None]
 
 
+_GOODBYE_S = 10.0  # for the thread to notice that its child is gone
+
+
 def _silent(step: str) -> None:
     del step
 
@@ -58,6 +61,7 @@ class Verifier:
         self._thread: threading.Thread | None = None
         self._worker: Worker | None = None
         self._spare: Worker | None = None
+        self._runner: ModelRunner | None = None
         self._seconds = 0.0
         self._closed = False
 
@@ -71,9 +75,9 @@ class Verifier:
     def _compute(self) -> None:
         started = time.perf_counter()
         try:
-            for original in self._originals:
+            for original in self._originals if not self._closed else ():
                 with original.runner(self._worker) as runner:
-                    self._worker = None
+                    self._worker, self._runner = None, runner
                     self._references.append(original.answers(runner, self._progress))
             if not self._closed:
                 self._spare = Worker()  # imports TensorFlow while the caller still writes the candidate
@@ -130,8 +134,12 @@ class Verifier:
             compare_model(runner, original, references, self.options.tolerance, label, report)
 
     def close(self) -> None:
-        """Ends the child processes."""
+        """Ends the child processes and the work that is under way."""
         self._closed = True
+        if self._runner is not None:
+            self._runner.close()
+        if self._thread is not None:
+            self._thread.join(_GOODBYE_S)
         for worker in (self._worker, self._spare):
             if worker is not None:
                 worker.close()
