@@ -121,6 +121,15 @@ def test_inspect_table_and_json():
     assert images == {"tensors": ["images:0"], "dtype": "float32", "shape": [None, 28, 28, 1]}
 
 
+def test_a_terminal_that_knows_ascii_only():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for arguments in (["passes"], ["passes", "--json"], ["explain", "remove_double_negation"]):
+        command = [sys.executable, "-m", "tfpare", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert "--json" not in arguments or json.loads(done.stdout)
+
+
 def test_errors_are_one_message_and_one_document(tmp_path):
     done = call("inspect", tmp_path, "--json")
     assert done.exit_code == 3

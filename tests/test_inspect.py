@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -227,6 +229,20 @@ def test_cut_off_files(tmp_path, keep):
         target.write_bytes(source.read_bytes()[:keep])
         with pytest.raises(UnsupportedModel, match=str(tmp_path)):
             inspect_model(tmp_path if name == "saved_model.pb" else target)
+
+
+@pytest.mark.parametrize("name", ["v1", "graphdef", "keras", "h5"])
+def test_flipped_bits_are_read_or_refused(tmp_path, name):
+    source = MODELS[name] / "saved_model.pb" if name == "v1" else MODELS[name]
+    target = tmp_path / source.name
+    data, rng = source.read_bytes(), random.Random(name)
+    for _ in range(40):
+        damaged = bytearray(data)
+        for _ in range(rng.choice([1, 3, 20])):
+            damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+        target.write_bytes(damaged)
+        with contextlib.suppress(UnsupportedModel):
+            json.dumps(to_json(inspect_model(tmp_path if name == "v1" else target)), allow_nan=False)
 
 
 def test_what_is_no_model(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -95,6 +96,9 @@ def tfpare(
     """Makes trained TensorFlow models small and fast, and proves that they still answer the same."""
     del version, debug
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names in models may hold anything, terminals may not
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

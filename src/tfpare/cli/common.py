@@ -83,7 +83,7 @@ def show(report: object, as_json: bool, *rendered: RenderableType) -> None:
     if as_json:
         from tfpare.to_json import to_json
 
-        print(json.dumps(to_json(report), indent=2, allow_nan=False, ensure_ascii=False))
+        print(json.dumps(to_json(report), indent=2, allow_nan=False))
         return
     console = stdout()
     for one in rendered:

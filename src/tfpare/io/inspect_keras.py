@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,9 @@ from typing import Any, cast
 from tfpare.errors import UnsupportedModel
 
 _CONFIG_LIMIT_BYTES = 64 << 20  # real configurations have a few MB; more is a decompression bomb
+
+# What zipfile, json and h5py raise, and our own reading of a configuration that is no tree of dictionaries.
+_DAMAGED = (KeyError, ValueError, OSError, RuntimeError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(slots=True)
@@ -51,7 +55,7 @@ def _archive(path: Path) -> KerasFacts:
             config = json.loads(_member(archive, "config.json"))
             metadata = json.loads(_member(archive, "metadata.json"))
             weights = sum(i.file_size for i in archive.infolist() if i.filename.endswith((".h5", ".npz")))
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise UnsupportedModel(f"{path} is no Keras model file: {error}") from error
     return KerasFacts(
         str(metadata.get("keras_version", "")), str(config.get("class_name", "")), _layers(config), weights
@@ -75,7 +79,7 @@ def _hdf5(path: Path) -> KerasFacts:
             layers = _layers(config) or [LayerFacts("", _text(n)) for n in weights.attrs.get("layer_names", ())]
             version, model_class = _text(attrs.get("keras_version", "")), str(config.get("class_name", ""))
             return KerasFacts(version, model_class, layers, _dataset_bytes(weights))
-    except (OSError, ValueError, KeyError) as error:
+    except _DAMAGED as error:
         raise UnsupportedModel(f"{path} is no Keras model file: {error}") from error
 
 
