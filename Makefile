@@ -49,7 +49,7 @@ types: $(STAMP)  ## Check types (pyright, strict)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: $(STAMP)  ## Build the documentation into site/ (warnings are errors)
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 demo: $(STAMP)  ## Optimize the trained model that comes with tfpare, and compare
 	$(BIN)/tfpare demo
