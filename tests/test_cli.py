@@ -21,7 +21,7 @@ from tfpare.errors import VerificationError
 from tfpare.pipeline import StepReport
 from tfpare.recipe import Recipe, tomllib
 from tfpare.scaffold import new_rewrite
-from tfpare.verify import OutputDifference, VerifyReport
+from tfpare.verifier import OutputDifference, VerifyReport
 
 FIXTURES = Path(__file__).parent / "data" / "fixtures"
 MNIST = str(FIXTURES / "tf1_mnist_convnet" / "saved_model")

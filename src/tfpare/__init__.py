@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tfpare.io.read import ReadOptions
     from tfpare.io.read import read as load
     from tfpare.pipeline import Pipeline, make_pipeline
-    from tfpare.verify import VerifyOptions, VerifyReport
+    from tfpare.verifier import VerifyOptions, VerifyReport, verify
 
 __version__ = "0.1.0"
 
@@ -29,6 +29,7 @@ __all__ = [
     "load",
     "make_pipeline",
     "optimize",
+    "verify",
 ]
 
 _PLACES = {
@@ -40,11 +41,12 @@ _PLACES = {
     "UnsupportedModel": "tfpare.errors",
     "UsageError": "tfpare.errors",
     "VerificationError": "tfpare.errors",
-    "VerifyOptions": "tfpare.verify",
-    "VerifyReport": "tfpare.verify",
+    "VerifyOptions": "tfpare.verifier",
+    "VerifyReport": "tfpare.verifier",
     "load": "tfpare.io.read:read",
     "make_pipeline": "tfpare.pipeline",
     "optimize": "tfpare.api",
+    "verify": "tfpare.verifier",
 }
 
 

@@ -18,7 +18,7 @@ from tfpare.ir.model import Model
 from tfpare.passes.base import PassOptions
 from tfpare.pipeline import Pipeline, make_pipeline
 from tfpare.stats import model_stats
-from tfpare.verify import Verifier, VerifyReport, first_difference
+from tfpare.verifier import Verifier, VerifyReport, first_difference
 
 __all__ = ["ModelStats", "OptimizeOptions", "OptimizeReport", "Progress", "optimize"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tfpare.ir.types import Array
 from tfpare.pipeline import StepReport
-from tfpare.verify import VerifyOptions, VerifyReport
+from tfpare.verifier import VerifyOptions, VerifyReport
 
 Progress = Callable[[str], None]
 

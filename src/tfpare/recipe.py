@@ -32,7 +32,7 @@ from tfpare.api_types import OptimizeOptions
 from tfpare.errors import UsageError, nearest
 from tfpare.ir.types import Array
 from tfpare.pipeline import PRESETS
-from tfpare.verify import VerifyOptions
+from tfpare.verifier import VerifyOptions
 
 if sys.version_info >= (3, 11):
     import tomllib

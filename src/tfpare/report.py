@@ -12,7 +12,7 @@ from rich.text import Text
 from tfpare.api_types import ModelStats, OptimizeReport
 from tfpare.pipeline import StepReport
 from tfpare.tables import facts, in_bytes, in_seconds, number, share, spaced, table, tail
-from tfpare.verify import OutputDifference, VerifyReport
+from tfpare.verifier import OutputDifference, VerifyReport
 
 _WORST_OUTPUTS = 8
 _OPS_SHOWN = 8

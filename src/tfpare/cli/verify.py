@@ -46,8 +46,8 @@ def verify(
     """Feeds the same inputs to two models; exit code 1 when their answers differ beyond the tolerance."""
     with working(debug) as progress:
         from tfpare.report import render_verification
-        from tfpare.verify import VerifyOptions
-        from tfpare.verify import verify as run
+        from tfpare.verifier import VerifyOptions
+        from tfpare.verifier import verify as run
 
         options = VerifyOptions(
             tags=tags(tag_set),

@@ -18,7 +18,7 @@ from tfpare.feeds import expressions, given
 from tfpare.io.read import ReadOptions, read
 from tfpare.ir.model import Signature, TensorInfo
 from tfpare.ir.types import Shape, dtype
-from tfpare.verify import OutputDifference, Verifier, VerifyOptions, first_difference, verify
+from tfpare.verifier import OutputDifference, Verifier, VerifyOptions, first_difference, verify
 
 FIXTURES = Path(__file__).parent / "data" / "fixtures"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -152,7 +153,10 @@ class Verifier:
 
 
 def verify(
-    before: Path, after: Path, options: VerifyOptions | None = None, progress: Progress = _silent
+    before: str | os.PathLike[str],
+    after: str | os.PathLike[str],
+    options: VerifyOptions | None = None,
+    progress: Progress = _silent,
 ) -> VerifyReport:
     """Compares two models in any readable form.
 
@@ -170,7 +174,7 @@ def verify(
         notes = [n for m in models for n in m.notes]
         with Verifier(models, options, progress) as verifier:
             verifier.start(worker)
-            report = verifier.compare(after)
+            report = verifier.compare(Path(os.path.expanduser(after)))
     finally:
         worker.close()
     report.notes[:0] = notes
