@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -80,9 +79,10 @@ def test_starting_imports_nothing_heavy():
 def test_help_answers_at_once():
     seconds = []
     for _ in range(7):
-        begin = time.perf_counter()
+        begin = os.times()
         subprocess.run([sys.executable, "-m", "tfpare", "--help"], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - begin)
+        end = os.times()  # processor time, not the clock: other tests run at the same time
+        seconds.append(end.children_user - begin.children_user + end.children_system - begin.children_system)
     assert min(seconds) < 0.3
 
 
