@@ -1,6 +1,6 @@
 """Random graphs through a preset, compared with the unoptimized graph: by default 10,000 of them.
 
-    python benchmarks/fuzz.py [--graphs 10000] [--first 0] [--preset fast] [--jobs 2]
+python benchmarks/fuzz.py [--graphs 10000] [--first 0] [--preset fast] [--jobs 2]
 """
 
 from __future__ import annotations

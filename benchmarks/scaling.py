@@ -82,7 +82,10 @@ def measure(nodes: int, preset: str) -> float:
     before = models[0].count_nodes()
     pipeline = make_pipeline(preset)
     rewrite_s = timed(lambda: pipeline.run(models[0]))
-    print(f"{before:>8} nodes -> {models[0].count_nodes():>7}   read {read_s:6.2f} s   rewrite {rewrite_s:6.2f} s", flush=True)
+    print(
+        f"{before:>8} nodes -> {models[0].count_nodes():>7}   read {read_s:6.2f} s   rewrite {rewrite_s:6.2f} s",
+        flush=True,
+    )
     for report in sorted(pipeline.reports.values(), key=lambda r: -r.seconds)[:8]:
         print(f"           {report.name:<32} {report.applied:>7} applied {report.seconds:7.2f} s")
     return read_s + rewrite_s

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import pkgutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tfpare import runtime
+from tfpare import passes, rewrites, runtime
 from tfpare.engine.driver import Driver, RuleStats
 from tfpare.engine.rule import RULES, Effect, Rule
 from tfpare.errors import InvariantError, UsageError, nearest
@@ -19,7 +21,8 @@ from tfpare.passes.base import PASSES, Pass, PassOptions, PassResult
 PRESETS = {"exact": (Effect.EXACT,), "fast": (Effect.EXACT, Effect.ROUNDING)}
 
 _PREPARE = ("inline_functions", "bind_placeholders", "freeze_variables", "prune_controls", "share_bodies")
-_SIMPLIFY = ("push_constants", "prune_branches", "fold_constants", "merge_duplicates")
+# Duplicates go before folding, which has to know whether a constant has other readers.
+_SIMPLIFY = ("push_constants", "prune_branches", "merge_duplicates", "fold_constants")
 _MAX_ROUNDS = 4  # each round exists for constants that the previous one uncovered (nested loops and branches)
 
 
@@ -98,7 +101,8 @@ class Pipeline:
 
     def _simplify(self, model: Model, progress: Progress) -> None:
         for _ in range(_MAX_ROUNDS):
-            if not sum(self._pass(name, model, progress) for name in _SIMPLIFY if name != "merge_duplicates"):
+            changes = {name: self._pass(name, model, progress) for name in _SIMPLIFY}
+            if not sum(changes.values()) - changes["merge_duplicates"]:
                 break
         self._pass("merge_duplicates", model, progress)
 
@@ -152,8 +156,10 @@ class Pipeline:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Nodes are removed edge by edge, so that counting references frees them; full collections of a large graph, which
+def _collector_paused() -> Generator[None, None, None]:
+    """Keeps Python's garbage collector from running.
+
+    Nodes are removed edge by edge, so that counting references frees them; full collections of a large graph, which
     the allocation of nodes would trigger again and again, take most of the time otherwise.
     """
     enabled = gc.isenabled()
@@ -232,11 +238,6 @@ def _known(name: str) -> str:
 
 def load_all() -> None:
     """Imports every module of rules and passes, which registers them: a new file needs no list."""
-    import importlib
-    import pkgutil
-
-    from tfpare import passes, rewrites
-
     for package in (passes, rewrites):
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{module.name}")

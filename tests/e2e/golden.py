@@ -99,7 +99,11 @@ def _case(artifact: Artifact, art: Any, manifest: Any, name: str, value: Any) ->
     if list(hint.get("tags", default)) != art["tags"]:
         return None
     keys = {k.split("/")[0] for k in value["in"]} if _is_sparse(artifact, signature) else set(value["in"])
-    return Case(name, signature, value["in"], value["out"]) if keys == set(artifact.signatures[signature]["inputs"]) else None
+    return (
+        Case(name, signature, value["in"], value["out"])
+        if keys == set(artifact.signatures[signature]["inputs"])
+        else None
+    )
 
 
 def _is_sparse(artifact: Artifact, signature: str) -> bool:
@@ -132,7 +136,9 @@ def encode(value: Any) -> np.ndarray:
     if array.dtype.name == "bfloat16":
         return array.view(np.uint16)
     if array.dtype.kind in "OU":
-        return np.array([x if isinstance(x, bytes) else x.encode() for x in array.ravel().tolist()]).reshape(array.shape)
+        return np.array([x if isinstance(x, bytes) else x.encode() for x in array.ravel().tolist()]).reshape(
+            array.shape
+        )
     return array
 
 

@@ -30,7 +30,9 @@ FOLDABLE = frozenset(
 """Stateless, deterministic ops with bounded output. Never files, Python, random numbers, tables or custom ops."""
 
 _SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})
-_GROWTH_BYTES = 100 * 1024  # a result may be this much larger than its inputs together (as in Grappler)
+# A result may be this much larger than the inputs that go with it. TensorFlow folds more (100 KiB, then 10 MiB) each time
+# it loads a model; in a file small pays.
+_GROWTH_BYTES = 16 * 1024
 _MAX_BYTES = 10 * 1024 * 1024  # … unless it repeats one value, which is stored once; the executor's own limit
 
 
@@ -38,8 +40,8 @@ _MAX_BYTES = 10 * 1024 * 1024  # … unless it repeats one value, which is store
 def fold_constants(model: Model, options: PassOptions) -> PassResult:
     """f(c1, c2) = its value; Shape, Size and Rank of a value with static shape = their value.
 
-    Declines when: the op is not on the allow-list; a caller feeds the value; the result would be more than 100 KiB
-    larger than its inputs, or its size is unknown.
+    Declines when: the op is not on the allow-list; a caller feeds the value; the result would be more than 16 KiB
+    larger than the inputs that only it reads, or its size is unknown.
     Source: Grappler's constant folding, the Graph Transform Tool's fold_constants.
     """
     result = PassResult()
@@ -110,15 +112,15 @@ def _static_shape(node: Node, graph: Graph) -> list[Array] | None:
 
 
 def _fits(node: Node, inputs: list[Array]) -> bool:
-    have = sum(a.nbytes for a in inputs)
-    for port, type_ in enumerate(node.dtypes):
+    dying = {id(v.node): v.constant for v in node.inputs if len(v.node.readers) == 1}
+    have = sum(a.nbytes for a in dying.values() if a is not None)
+    for port in range(len(node.dtypes)):
         need = _result_bytes(node, port, inputs)
         if need is None:
             return False
         limit = _MAX_BYTES if node.op in ("Fill", "ZerosLike", "OnesLike") else have + _GROWTH_BYTES
         if need > limit:
             return False
-        del type_
     return True
 
 

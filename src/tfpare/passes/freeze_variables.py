@@ -77,7 +77,9 @@ def _choose(model: Model, uses: _Uses, options: PassOptions, result: PassResult)
     seen = {str(_variable_key(n)): n for g in model.graphs for n in g if _variable_key(n) is not None}
     chosen: dict[str, Variable] = {}
     total = 0
-    for key, node in sorted(seen.items(), key=lambda kv: model.variables[kv[0]].n_bytes if kv[0] in model.variables else 0):
+    for key, node in sorted(
+        seen.items(), key=lambda kv: model.variables[kv[0]].n_bytes if kv[0] in model.variables else 0
+    ):
         variable = model.variables.get(key)
         if key in uses.blocked:
             result.decline(uses.blocked[key], node.name)
@@ -114,9 +116,7 @@ def _follow(graph: Graph, value: Value, key: str, library: FunctionLibrary, uses
                 _follow_reader(graph, reader, position, key, library, uses)
 
 
-def _follow_reader(
-    graph: Graph, reader: Node, position: int, key: str, library: FunctionLibrary, uses: _Uses
-) -> None:
+def _follow_reader(graph: Graph, reader: Node, position: int, key: str, library: FunctionLibrary, uses: _Uses) -> None:
     if reader in graph.pinned or reader.op in _READS:
         return
     if reader.op in ("Identity", *_REF_TO_VALUE):

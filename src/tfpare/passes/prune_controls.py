@@ -52,9 +52,8 @@ def _ordered(graph: Graph, model: Model) -> set[Node]:
     found: set[Node] = set()
     for node in graph.topological():
         own = _matters(node, model) and node.op != "NoOp"
-        if own or node.op in CONTROL_FLOW_V1 or node.op == "TensorArrayV3":
-            found.add(node)
-        elif any(v.node in found for v in node.inputs) or any(c in found for c in node.controls):
+        waits = any(v.node in found for v in node.inputs) or any(c in found for c in node.controls)
+        if own or waits or node.op in CONTROL_FLOW_V1 or node.op == "TensorArrayV3":
             found.add(node)
     return found
 

@@ -1,0 +1,35 @@
+"""Public models and large ones, from a folder of fixtures that is too big for the repository.
+
+    TFPARE_FIXTURES=/path/to/fixtures python -m pytest -m slow tests/e2e/test_real_models.py
+
+The folder holds `real/` and `large/`, each with fixtures as in `tests/data/fixtures`.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.golden import TOLERANCE, artifacts, difference, loaders
+from tests.e2e.test_fixtures import options_for, target_for
+from tfpare.api import optimize
+
+FOLDER = Path(os.environ.get("TFPARE_FIXTURES", ""))
+FOUND = [a for part in ("real", "large") for a in artifacts(FOLDER / part)] if FOLDER.name else []
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.skipif(not FOUND, reason="TFPARE_FIXTURES names no folder with real/ or large/ models")
+@pytest.mark.parametrize("artifact", FOUND, ids=[a.id for a in FOUND])
+def test_golden_outputs(artifact, tmp_path):
+    target = target_for(artifact, tmp_path)
+    optimize(artifact.path, target, options_for(artifact, verify=False))
+    # The goldens come from TensorFlow 1.15, from which today's TensorFlow already differs on the original graph.
+    own = 0.0
+    if artifact.kind in ("frozen_pb", "saved_model_tf1") and artifact.path.suffix != ".pbtxt":
+        own = max(difference(c.outputs, run(c)) for _, run in loaders(artifact, artifact.path) for c in artifact.cases)
+    for name, run in loaders(artifact, target):
+        for case in artifact.cases:
+            worst = difference(case.outputs, run(case))
+            assert worst <= TOLERANCE + own, f"{name}, case {case.name}: {worst:.2e}, the original {own:.2e}"
