@@ -64,3 +64,16 @@ def test_inner_one_that_is_read_twice_stays():
     graph = parse(text)
     apply(graph, NESTED)
     assert canonical(graph) == canonical(parse(HEAD + "y = ConcatV2(x, c, x, c, axis)\nreturn y"))
+
+
+def test_a_large_constant_with_other_readers_is_not_stored_twice():
+    source = """
+    a = const(float32[2000])
+    b = const(float32[2000])
+    axis = const(int32, 0)
+    c = ConcatV2(a, b, axis)
+    x = input(float32[2000])
+    y = Mul(a, x)
+    return c, y
+    """
+    assert_declines("merge_concat_constants", source, "other readers")

@@ -9,6 +9,8 @@ import numpy as np
 from tfpare.authoring import Builder, Effect, Node, Value, op, require, rewrite
 from tfpare.rewrites.static_values import axis_of
 
+_STORED_TWICE_BYTES = 4096  # small enough that one op less is worth it
+
 
 @rewrite(op("ConcatV2", bind="concat"), effect=Effect.EXACT)
 def merge_concat_constants(new: Builder, concat: Node) -> Value | None:
@@ -29,10 +31,12 @@ def merge_concat_constants(new: Builder, concat: Node) -> Value | None:
         y = ConcatV2(x, c, axis)
         return y
 
-    Declines when: the axis is not constant.
+    Declines when: the axis is not constant; a large constant has other readers, so that it would be stored twice.
     Source: Grappler's constant folding (PartialConcatConstFolding).
     """
     *values, axis = concat.inputs
+    kept = [a for v in values if len(v.node.readers) > 1 and (a := new.constant_of(v)) is not None]
+    require(sum(a.nbytes for a in kept) <= _STORED_TWICE_BYTES, "a large constant has other readers", at=concat)
     groups = [list(g) for _, g in groupby(values, key=lambda v: new.constant_of(v) is None)]
     if all(len(g) == 1 or new.constant_of(g[0]) is None for g in groups):
         return None
