@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import weakref
 from collections.abc import Mapping
@@ -45,6 +47,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="tfpare-"))
+        self._lock = threading.RLock()
         self._log = self._scratch / "stderr"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -69,7 +72,8 @@ class Worker:
             ModelCrashed: the child is gone.
         """
         try:
-            framing.send(_pipe(self._process.stdin), header, arrays)  # type: ignore[arg-type]
+            with self._lock:
+                framing.send(_pipe(self._process.stdin), header, arrays)  # type: ignore[arg-type]
         except (BrokenPipeError, ValueError) as error:
             raise self._crash() from error
 
@@ -81,8 +85,9 @@ class Worker:
         """
         deadline = time.monotonic() + timeout_s
         try:
-            return framing.receive(lambda size: self._read(size, deadline))
-        except EOFError as error:
+            with self._lock:
+                return framing.receive(lambda size: self._read(size, deadline))
+        except (EOFError, ValueError) as error:
             raise self._crash() from error
         except TimeoutError as error:
             self.close()
@@ -112,8 +117,12 @@ class Worker:
         return ModelCrashed(f"{how}. Its last words: {' | '.join(shown) or 'none'}")
 
     def close(self) -> None:
-        """Kills the child and removes its scratch directory; harmless when done twice."""
+        """Kills the child and removes its scratch directory; harmless when done twice, and from another thread."""
         self._finalizer()
+        with self._lock:  # a thread that waits for the child meets the end of its pipe first
+            for stream in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(BrokenPipeError):
+                    _pipe(stream).close()
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
@@ -129,7 +138,6 @@ def _signal_name(number: int) -> str:
 
 
 def _end(process: subprocess.Popen[bytes], scratch: Path) -> None:
-    """The pipes stay open until nobody holds them: another thread may be reading, and is told by the end of file."""
     process.kill()
     process.wait()
     shutil.rmtree(scratch, ignore_errors=True)
@@ -192,14 +200,8 @@ class ModelRunner:
     @classmethod
     def of(cls, model: Model, *, timeout_s: float = 600.0, worker: Worker | None = None) -> ModelRunner:
         """A runner of a model that was read."""
-        return cls(
-            model.path,
-            form=model.form,
-            tags=model.tags,
-            signatures=model.signatures,
-            timeout_s=timeout_s,
-            worker=worker,
-        )
+        known, tags = model.signatures, model.tags
+        return cls(model.path, form=model.form, signatures=known, tags=tags, timeout_s=timeout_s, worker=worker)
 
     @property
     def pid(self) -> int:

@@ -18,25 +18,23 @@ _SEARCH_S = (
     90.0  # for finding inputs that one signature accepts; each refusal takes milliseconds, a compilation seconds
 )
 _MOST_CRASHES = 2  # a model that keeps aborting is not going to be proven
+_RANDOM_REPEATS = 8  # random masks and indices can be the same twice by chance, hardly nine times
 _WRITES = (
-    "Assign",
-    "ResourceScatter",
-    "ResourceApply",
-    "ScatterUpdate",
-    "ScatterAdd",
-    "ScatterNd",
-    "LookupTableInsert",
+    *("Assign", "ResourceScatter", "ResourceApply", "ScatterUpdate", "ScatterAdd", "ScatterNd", "LookupTableInsert"),
+    *("RngReadAndSkip", "RngSkip", "StatefulUniform", "StatefulStandardNormal", "StatefulTruncatedNormal"),
 )
-_NO_WRITES = ("ScatterNd",)  # exact names that only look like one
+_NO_WRITES = ("ScatterNd", "ScatterNdNonAliasingAdd")  # these only look like it
+_RANDOM = ("Random", "Multinomial", "TruncatedNormal", "ParameterizedTruncatedNormal", "NonDeterministicInts")
+_RANDOM_ENDINGS = ("CandidateSampler", "DistortedBoundingBox", "DistortedBoundingBoxV2")
 
 
 @dataclass(slots=True)
 class Answer:
-    """Inputs and what the original answers to them, twice."""
+    """Inputs and what the original answers to them, and answers when it is asked again."""
 
     feeds: dict[str, Array]
     first: dict[str, Array]
-    again: dict[str, Array] = field(default_factory=dict[str, Array])
+    again: list[dict[str, Array]] = field(default_factory=list[dict[str, Array]])
 
 
 @dataclass(slots=True)
@@ -69,7 +67,7 @@ class Original:
         self.path, self.form, self.tags = model.path, model.form, model.tags
         self.signatures = dict(model.signatures)
         self.specs = {n: describe(model, s) for n, s in model.signatures.items()}
-        self.is_stateful = writes_state(model)
+        self.is_stateful, self.is_random = writes_state(model), draws_random_numbers(model)
         self._batches, self._seed = batches or (1,), seed
         self._given = {n: given.for_signature(s, arrays) for n, s in self.specs.items()}
         self._crashes = 0
@@ -101,7 +99,8 @@ class Original:
             found.append(self._of_signature(runner, spec))
         if self.is_stateful:
             self._replay(runner, found, lambda answer, outputs: answer.first.update(outputs))
-        self._replay(runner, found, lambda answer, outputs: answer.again.update(outputs))
+        for _ in range(_RANDOM_REPEATS if self.is_random else 1):
+            self._replay(runner, found, lambda answer, outputs: answer.again.append(outputs))
         return found
 
     def _replay(
@@ -172,3 +171,9 @@ def writes_state(model: Model) -> bool:
             if node.op.startswith(_WRITES) and node.op not in _NO_WRITES and node not in graph.pinned:
                 return True
     return False
+
+
+def draws_random_numbers(model: Model) -> bool:
+    """Whether some op gives other values at each call (seeded or not)."""
+    ops = {n.op for g in model.all_graphs() for n in g}
+    return any(op.startswith(_RANDOM) or op.endswith(_RANDOM_ENDINGS) for op in ops)
