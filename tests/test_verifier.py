@@ -278,7 +278,11 @@ def odd_outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, OutputDif
         ("noisy", False, "random"),
         ("nan", False, "NaN"),
         ("y", True, ""),
-        ("dropped", True, "random: two runs of the original differ for some inputs"),  # settled where keep_prob is 1
+        (
+            "dropped",
+            True,
+            "random: the original does not answer the same twice for some inputs",
+        ),  # settled where keep_prob is 1
         ("rows", True, ""),
         ("joined", True, ""),
     ],
