@@ -26,7 +26,9 @@ def optimized(source, target, **options) -> Path:
 def assert_close(expected, got):
     """Equal structures, types and values; floats up to rounding."""
     tf.nest.assert_same_structure(expected, got, expand_composites=True)
-    pairs = zip(tf.nest.flatten(expected, expand_composites=True), tf.nest.flatten(got, expand_composites=True), strict=True)
+    pairs = zip(
+        tf.nest.flatten(expected, expand_composites=True), tf.nest.flatten(got, expand_composites=True), strict=True
+    )
     for a, b in pairs:
         assert a.dtype == b.dtype
         assert a.shape == b.shape
@@ -77,7 +79,7 @@ def test_keras_functions_and_signatures(keras_optimized):
     assert_same_signatures(before, after)
     x = digits()
     assert_close(before.serve(x), after.serve(x))
-    assert hasattr(before, "__call__") == hasattr(after, "__call__")
+    assert callable(before) == callable(after)
     for name in before.signatures:
         assert_close(before.signatures[name](tf.constant(x)), after.signatures[name](tf.constant(x)))
 
@@ -220,3 +222,114 @@ def test_same_refusals(various):
     for model in various:
         with pytest.raises(ValueError, match="Could not find matching concrete function"):
             model.polymorphic(tf.constant([1 + 2j]))
+
+
+# -- files and command-line tools -------------------------------------------------------------------------------------
+
+
+class WithAsset(tf.Module):
+    def __init__(self, vocabulary):
+        super().__init__()
+        initializer = tf.lookup.TextFileInitializer(
+            str(vocabulary),
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        )
+        self.table = tf.lookup.StaticVocabularyTable(initializer, num_oov_buckets=1)
+        self.embeddings = tf.Variable(np.random.default_rng(0).normal(0, 1, (4, 2)).astype(np.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+    def serve(self, words):
+        ids = self.table.lookup(words)
+        return {"ids": ids, "vectors": tf.gather(self.embeddings, ids)}
+
+
+@pytest.fixture(scope="module")
+def with_asset(tmp_path_factory):
+    root = tmp_path_factory.mktemp("asset")
+    (root / "vocabulary.txt").write_text("red\ngreen\nblue\n")
+    tf.saved_model.save(WithAsset(root / "vocabulary.txt"), str(root / "source"))
+    (root / "vocabulary.txt").unlink()  # only the copy in the model is left
+    extra = root / "source" / "assets.extra"
+    extra.mkdir()
+    (extra / "tf_serving_warmup_requests").write_bytes(bytes(range(256)))
+    optimized(root / "source", root / "optimized")
+    optimized(root / "optimized", root / "twice")
+    return root
+
+
+@pytest.mark.parametrize("name", ["optimized", "twice"])
+def test_files_beside_the_graph(with_asset, name):
+    before, after = with_asset / "source", with_asset / name
+    for folder in ("assets", "assets.extra"):
+        assert {f.name: f.read_bytes() for f in (before / folder).iterdir()} == {
+            f.name: f.read_bytes() for f in (after / folder).iterdir()
+        }
+
+
+@pytest.mark.parametrize("name", ["optimized", "twice"])
+def test_table_from_an_asset(with_asset, name, tmp_path):
+    moved = shutil.copytree(with_asset / name, tmp_path / "elsewhere")
+    before, after = tf.saved_model.load(str(with_asset / "source")), tf.saved_model.load(str(moved))
+    words = tf.constant(["blue", "red", "?"])
+    assert_close(before.serve(words), after.serve(words))
+    assert_close(before.signatures["serving_default"](words), after.signatures["serving_default"](words))
+    expected = {k: v.numpy() for k, v in before.serve(words).items()}
+    got = run_in_session(moved, "serving_default", {"words": words.numpy()})
+    for key, value in expected.items():
+        np.testing.assert_allclose(got[key], value) if value.dtype.kind == "f" else np.testing.assert_array_equal(
+            got[key], value
+        )
+
+
+def run_in_session(path, signature, feeds, tags=("serve",)):
+    """As TensorFlow Serving does: load, restore, run the init op."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        meta = tf.compat.v1.saved_model.load(session, list(tags), str(path))
+        loaded = meta.signature_def[signature]
+        return session.run(
+            {k: v.name for k, v in loaded.outputs.items()}, {loaded.inputs[k].name: v for k, v in feeds.items()}
+        )
+
+
+def cli(*arguments):
+    program = Path(sys.executable).with_name("saved_model_cli")
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen([program, *map(str, arguments)], stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def test_saved_model_cli_shows_the_same(with_asset):
+    shown = [cli("show", "--dir", with_asset / name, "--all") for name in ("source", "optimized")]
+    before, after = (_without_ops(process.communicate()[0]) for process in shown)
+    assert any("inputs['words'] tensor_info" in line for line in before)
+    assert after == before
+
+
+def _without_ops(text):
+    return [line for line in text.splitlines() if "contains the following ops" not in line]
+
+
+def test_saved_model_cli_runs_the_result(with_asset, tmp_path):
+    process = cli(
+        *("run", "--dir", with_asset / "optimized", "--tag_set", "serve", "--signature_def", "serving_default"),
+        *("--input_exprs", "words=['blue', 'red']", "--outdir", tmp_path),
+    )
+    process.communicate()
+    assert process.returncode == 0
+    assert np.load(tmp_path / "ids.npy").tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("source", [KERAS, SMALL / "tf1_mnist_convnet" / "saved_model"], ids=["keras", "tf1"])
+def test_protos_say_the_same(source, tmp_path):
+    from tensorflow.python.saved_model import loader_impl
+
+    pair = [loader_impl.parse_saved_model(str(d)) for d in (source, optimized(source, tmp_path / "optimized"))]
+    before, after = pair
+    assert len(before.meta_graphs) == len(after.meta_graphs)
+    for one, other in zip(before.meta_graphs, after.meta_graphs, strict=True):
+        assert list(one.meta_info_def.tags) == list(other.meta_info_def.tags)
+        assert dict(one.signature_def.items()).keys() == dict(other.signature_def.items()).keys()
+        for name, signature in one.signature_def.items():
+            assert other.signature_def[name] == signature

@@ -5,13 +5,14 @@ A function that no pass touches is written back as it was read, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tfpare.errors import UnsupportedModel
 from tfpare.io import attrs as attr_io
 from tfpare.io import graphdef
 from tfpare.io.op_registry import spec_of
+from tfpare.ir.copying import clone
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.ops import OpSpec
 from tfpare.ir.types import UNKNOWN, Attr, DType, Shape
@@ -27,6 +28,7 @@ class Library:
     def __init__(self, function_defs: Iterator[Any] | list[Any]) -> None:
         self.protos: dict[str, Any] = {f.signature.name: f for f in function_defs}
         self.graphs: dict[str, Graph] = {}
+        self._inner: dict[str, str] = {}
         self.registry = graphdef.registry_with(self._spec)
 
     def _spec(self, name: str) -> OpSpec | None:
@@ -45,8 +47,30 @@ class Library:
         if name not in self.graphs:
             if name not in self.protos:
                 raise UnsupportedModel(f"The function {name!r} is called but not defined in the model.")
-            self.graphs[name] = read_function(self.protos[name], self)
+            self.graphs[name] = read_function(self.protos[name], self, name)
         return self.graphs[name]
+
+    def separate(self, names: Iterable[str]) -> None:
+        """Gives calls from inside the library a copy of each named function.
+
+        Callers from outside bind a function's last arguments to objects; calls from inside pass them. Call this before
+        any function is parsed, and then take what is called from outside with `entry`.
+        """
+        wanted = set(names)
+        for proto in list(self.protos.values()):
+            for reference in _references(proto):
+                name: str = reference.name
+                if name in wanted and name not in self._inner:
+                    self._inner[name] = self.fresh_name(f"{name}_inner")
+                    self.protos[self._inner[name]] = self.protos[name]
+                reference.name = self._inner.get(name, name)
+
+    def entry(self, name: str) -> Graph:
+        """The function as callers from outside see it."""
+        graph, inner = self.graph(name), self._inner.get(name)
+        if inner is not None and inner not in self.graphs:
+            self.graphs[inner] = clone(graph, inner)  # parsing again would hold its constants twice
+        return graph
 
     def fresh_name(self, base: str) -> str:
         """A function name that is not taken."""
@@ -57,10 +81,21 @@ class Library:
         return name
 
 
-def read_function(proto: Any, library: Library) -> Graph:
+def _references(proto: Any) -> Iterator[Any]:
+    """The `NameAttrList`s by which a FunctionDef names other functions."""
+    for node_def in proto.node_def:
+        for value in node_def.attr.values():
+            kind = value.WhichOneof("value")
+            if kind == "func":
+                yield value.func
+            elif kind == "list":
+                yield from value.list.func
+
+
+def read_function(proto: Any, library: Library, name: str) -> Graph:
     """A FunctionDef as a graph with `_Arg` nodes; results become outputs, control results become `keep`."""
     signature = proto.signature
-    graph = Graph(signature.name, library.registry)
+    graph = Graph(name, library.registry)
     by_name: dict[str, Value] = {}
     for index, arg in enumerate(signature.input_arg):
         node = _add_arg(graph, arg, index, proto)
@@ -132,7 +167,9 @@ def write_function(graph: Graph, original: Any | None, into: Any) -> None:
     """Fills a FunctionDef from a graph; what is not the graph's own business comes from the original proto."""
     old_args: dict[str, Any] = {}
     if original is not None:
-        old_args = {a.name: original.arg_attr[k] for k, a in enumerate(original.signature.input_arg) if k in original.arg_attr}
+        old_args = {
+            a.name: original.arg_attr[k] for k, a in enumerate(original.signature.input_arg) if k in original.arg_attr
+        }
         into.CopyFrom(original)
         for part in ("node_def", "ret", "control_ret", "arg_attr", "resource_arg_unique_id"):
             into.ClearField(part)

@@ -58,9 +58,12 @@ def read_meta_graph(files: SavedModelFiles, meta_graph: Any, signatures: dict[st
     origin = V2Origin(files, meta_graph, {}, [], checkpoint=checkpoint)
     if checkpoint is not None:
         origin.checkpoint_keys = _checkpoint_keys(objects, checkpoint)
-    model = Model(files.path, "saved_model_v2", [], library, {}, signatures, tuple(meta_graph.meta_info_def.tags), origin)
+    model = Model(
+        files.path, "saved_model_v2", [], library, {}, signatures, tuple(meta_graph.meta_info_def.tags), origin
+    )
+    library.separate(objects.concrete_functions)
     for name in _public_functions(objects, library, origin):
-        graph = library.graph(name)
+        graph = library.entry(name)
         origin.captures[name] = list(objects.concrete_functions[name].bound_inputs)
         _bind_captures(graph, model, origin)
         model.graphs.append(graph)

@@ -49,8 +49,13 @@ def write_library(model: Model, graph_def: Any, roots: list[str]) -> None:
             functions.write_function(library.graphs[name], library.protos.get(name), into)
         else:
             into.CopyFrom(library.protos[name])
+            into.signature.name = name
         stack.extend(called_functions(into))
-    graph_def.library.function.sort(key=lambda f: f.signature.name)
+    graph_def.library.function.sort(key=_function_name)
+
+
+def _function_name(function_def: Any) -> str:
+    return function_def.signature.name
 
 
 def called_functions(function_def: Any) -> list[str]:
@@ -139,7 +144,9 @@ def write_frozen(model: Model, path: Path) -> None:
             )
     graph_def = graph_def_of(model)
     if graph_def.ByteSize() > MAX_PROTO_BYTES:
-        raise UnsupportedModel("The frozen graph is larger than the 2 GB that a .pb can hold. Write a SavedModel: -o DIR.")
+        raise UnsupportedModel(
+            "The frozen graph is larger than the 2 GB that a .pb can hold. Write a SavedModel: -o DIR."
+        )
     if path.suffix == ".pbtxt":
         path.write_text(text_format.MessageToString(graph_def))
     else:
