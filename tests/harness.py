@@ -14,8 +14,8 @@ from tfpare.io.functions import Library
 from tfpare.io.op_registry import op_spec
 from tfpare.ir import text
 from tfpare.ir.graph import Graph
-from tfpare.ir.types import Shape
 from tfpare.ir.model import Model
+from tfpare.ir.types import Shape
 from tfpare.pipeline import load_all, make_pipeline
 
 load_all()

@@ -130,5 +130,3 @@ def other_output_fetched(graph: Graph, node: Node) -> bool:
         return False
     graph.outputs[f"{node.name}:1"] = Value(node, 1)
     return True
-
-

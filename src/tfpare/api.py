@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -34,6 +34,7 @@ def optimize(
     Args:
         model: SavedModel directory, `.pb`/`.pbtxt`, checkpoint prefix with `.meta`, `.keras`, `.h5`, or hub module.
         output: a directory for a SavedModel, or a `.pb`/`.pbtxt` file for a frozen GraphDef.
+        options: what the user decides.
         progress: called with the name of each step as it starts.
 
     Raises:
@@ -55,7 +56,7 @@ class _Job:
         self.read_options = ReadOptions(options.tags, options.signatures, options.input_names, options.output_names)
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def phase(self, name: str) -> Generator[None, None, None]:
         """Times a phase and announces it."""
         self.progress(name)
         begin = time.perf_counter()
@@ -163,4 +164,6 @@ def _failure(report: VerifyReport) -> str:
     )  # fmt: skip
     cause = f" First difference after: {report.first_difference}." if report.first_difference else ""
     notes = " ".join(report.notes)
-    return f"The optimized model does not answer as the original did; nothing was written.{where}{cause} {notes}".strip()
+    return (
+        f"The optimized model does not answer as the original did; nothing was written.{where}{cause} {notes}".strip()
+    )

@@ -15,7 +15,9 @@ def model_stats(models: Iterable[Model], path: Path) -> ModelStats:
     stats, ops = ModelStats(file_bytes=file_bytes(path)), Counter[str]()
     for model in models:
         bodies = model.bodies()
-        stats.functions += len(bodies) + (len(model.graphs) + len(model.aliases) if model.form == "saved_model_v2" else 0)
+        stats.functions += len(bodies) + (
+            len(model.graphs) + len(model.aliases) if model.form == "saved_model_v2" else 0
+        )
         for graph in [*bodies, *model.graphs]:
             ops.update(n.op for n in graph if n.op != "_Arg")
             stats.weight_bytes += sum(a.nbytes for n in graph if (a := n.out().constant) is not None)

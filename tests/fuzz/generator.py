@@ -76,7 +76,9 @@ class Generator:
         return self.graph.const(np.asarray(values, np.int32), name=f"ints_{len(self.graph)}")
 
     def _kernel(self, *shape: int) -> Value:
-        known = [v for v in map(Value, self.graph, [0] * len(self.graph)) if v.shape.dims == shape and v.constant is not None]
+        known = [
+            v for v in map(Value, self.graph, [0] * len(self.graph)) if v.shape.dims == shape and v.constant is not None
+        ]
         if known and self.rng.random() < 0.3:
             return known[int(self.rng.integers(len(known)))]  # shared by two readers
         fan_in = max(int(np.prod(shape[:-1])), 1)
@@ -290,7 +292,7 @@ class Generator:
         x = self._pick()
         assert x is not None
         shape = self.shapes[x]
-        parts = [x] + [v for v in self.values if self.shapes[v] == shape and v != x][:1]
+        parts = [x, *[v for v in self.values if self.shapes[v] == shape and v != x][:1]]
         parts += [self._const(shape) for _ in range(int(self.rng.integers(2 - len(parts), 3)))]
         out = (*shape[:-1], shape[-1] * len(parts))
         self._add("ConcatV2", [*parts, self._ints(-1)], out, N=len(parts), Tidx=INT32)

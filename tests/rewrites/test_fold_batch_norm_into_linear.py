@@ -33,7 +33,8 @@ def answers_the_same(source, *rules, feeds=None):
 @pytest.mark.parametrize(
     "linear",
     [
-        "x = input(float32[2,6,6,3])\nk = const(float32[3,3,3,4])\nconv = Conv2D(x, k, strides=[1,2,2,1], padding=VALID)",
+        "x = input(float32[2,6,6,3])\nk = const(float32[3,3,3,4])\n"
+        "conv = Conv2D(x, k, strides=[1,2,2,1], padding=VALID)",
         "x = input(float32[2,6,6,2])\nk = const(float32[3,3,2,2])\n"
         "conv = DepthwiseConv2dNative(x, k, strides=[1,1,1,1], padding=SAME)",
         "s = const(int32, [2,6,6,4])\nk = const(float32[3,3,4,5])\nx = input(float32[2,3,3,5])\n"
@@ -102,7 +103,8 @@ def test_bias_between_with_a_variance_that_is_no_constant():
 
 def test_training_mode_declines():
     source = CONV + "gamma = const(float32[4])\nbeta = const(float32[4])\nmean = const(float32, [])\n" + (
-        "variance = const(float32, [])\ny = FusedBatchNormV3(conv, gamma, beta, mean, variance, is_training=true)\nreturn y"
+        "variance = const(float32, [])\n"
+        "y = FusedBatchNormV3(conv, gamma, beta, mean, variance, is_training=true)\nreturn y"
     )  # fmt: skip
     assert_declines(NAME, source, "its own statistics")
 

@@ -44,7 +44,8 @@ def test_nchw_explicit():
     assert_rewrites(
         NAME,
         "x = input(float32[2,3,8,8])\np = const(int32, [[0,0],[0,0],[2,1],[0,3]])\npadded = Pad(x, p)\n"
-        "k = const(float32[3,3,3,4])\ny = Conv2D(padded, k, strides=[1,1,2,2], padding=VALID, data_format=NCHW)\nreturn y",
+        "k = const(float32[3,3,3,4])\n"
+        "y = Conv2D(padded, k, strides=[1,1,2,2], padding=VALID, data_format=NCHW)\nreturn y",
         "x = input(float32[2,3,8,8])\nk = const(float32[3,3,3,4])\ny = Conv2D(x, k, strides=[1,1,2,2], "
         "padding=EXPLICIT, explicit_paddings=[0,0,0,0,2,1,0,3], data_format=NCHW)\nreturn y",
     )

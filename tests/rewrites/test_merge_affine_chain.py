@@ -3,7 +3,10 @@ import pytest
 from tests.harness import assert_declines
 
 NAME = "merge_affine_chain"
-CHAIN = "x = input({t}[2,4])\na = const({t}{a})\nm = Mul(x, a)\nb = const({t}{b})\ns = AddV2(m, b)\nc = const({t}{c})\ny = Mul(s, c)\n"
+CHAIN = (
+    "x = input({t}[2,4])\na = const({t}{a})\nm = Mul(x, a)\nb = const({t}{b})\ns = AddV2(m, b)\n"
+    "c = const({t}{c})\ny = Mul(s, c)\n"
+)
 
 DECLINES = [
     ("integers", CHAIN.format(t="int32", a="[4]", b="[4]", c="[4]") + "return y", "overflow"),

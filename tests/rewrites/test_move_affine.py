@@ -6,7 +6,10 @@ from tfpare.engine.rule import Effect
 CONV1D = (
     "x = input(float32[2,1,9,3])\nk = const(float32[1,3,3,5])\nconv = Conv2D(x, k, strides=[1,1,1,1], padding=SAME)\n"
 )
-DENSE = "x = input(float32[6,4])\nk = const(float32[4,5])\nm = MatMul(x, k)\ntarget = const(int32, {target})\nr = Reshape(m, target)\n"
+DENSE = (
+    "x = input(float32[6,4])\nk = const(float32[4,5])\nm = MatMul(x, k)\n"
+    "target = const(int32, {target})\nr = Reshape(m, target)\n"
+)
 
 DECLINES = [
     (
@@ -39,7 +42,8 @@ DECLINES = [
         "move_affine_before_batch_to_space",
         "x = input(float32[4,3,6,6])\nk = const(float32[3,3,3,4])\n"
         "conv = Conv2D(x, k, strides=[1,1,1,1], padding=VALID, data_format=NCHW)\nb = const(int32, [2,2])\n"
-        "q = const(int32, [[0,0],[0,0]])\nm = BatchToSpaceND(conv, b, q)\nc = const(float32[4])\ny = Mul(m, c)\nreturn y",
+        "q = const(int32, [[0,0],[0,0]])\nm = BatchToSpaceND(conv, b, q)\n"
+        "c = const(float32[4])\ny = Mul(m, c)\nreturn y",
         "not NHWC",
     ),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from tfpare.ir.types import Array, Attr, DType, Func, Raw, Shape, dtype, dtype_o
 _COMPRESS_FROM = 32  # elements: below this a repeated value saves nothing worth the loss of plainness
 
 
-@lru_cache(maxsize=None)
+@cache
 def dtype_from_enum(number: int) -> DType:
     """The DType of a `DataType` enum value.
 
@@ -28,7 +28,7 @@ def dtype_from_enum(number: int) -> DType:
         raise UnsupportedModel(f"The graph uses the unknown tensor type number {number}.") from error
 
 
-@lru_cache(maxsize=None)
+@cache
 def dtype_to_enum(type_: DType) -> int:
     """The `DataType` enum value of a DType."""
     from tensorflow.python.framework import dtypes
@@ -167,7 +167,7 @@ def tensor_to_array(proto: Any) -> Array:
     if np_dtype is None or not shape.is_full:
         raise UnsupportedModel(f"A constant has dtype {type_} and shape {shape}, which no constant can have.")
     size = shape.size or 0
-    if proto.tensor_content and np_dtype != object:
+    if proto.tensor_content and np_dtype.kind != "O":
         content = proto.tensor_content
         if len(content) != size * np_dtype.itemsize:
             raise UnsupportedModel(f"A constant of {type_}{shape} holds {len(content)} bytes. The file is damaged.")

@@ -167,7 +167,8 @@ def _is_default(node: Node, key: str, value: Attr) -> bool:
 
 def _write_const(node: Node, into: Any) -> None:
     type_, value = node.attrs["dtype"], node.out().constant
-    assert isinstance(type_, DType) and value is not None
+    assert isinstance(type_, DType)
+    assert value is not None
     attr_io.encode(type_, into.attr["dtype"])
     attr_io.array_to_tensor(value, into.attr["value"].tensor, type_)
 

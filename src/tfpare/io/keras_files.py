@@ -51,8 +51,8 @@ def refuse_code(path: Path) -> None:
     names = _class_names(model_config(path))
     if "Lambda" in names:
         raise UnsupportedModel(
-            f"{path} has a Lambda layer: Python code that would run when it is loaded. Replace the layer, or export the "
-            "model to a SavedModel yourself if you trust it."
+            f"{path} has a Lambda layer: Python code that would run when it is loaded. Replace the layer, or export "
+            "the model to a SavedModel yourself if you trust it."
         )
 
 
@@ -77,7 +77,7 @@ def _h5_config(path: Path) -> Any:
     import h5py  # type: ignore[import-untyped]
 
     with h5py.File(path, "r") as file:
-        text: Any = file.attrs.get("model_config")
+        text = cast("Any", file.attrs).get("model_config")
         if text is None:
             raise UnsupportedModel(f"{path} holds weights only, no model. Save the whole model (model.save).")
         return json.loads(text)

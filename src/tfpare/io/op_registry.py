@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from tfpare.io import attrs as attr_io
 from tfpare.ir.ops import ArgSpec, OpSpec
 
 
-@lru_cache(maxsize=None)
+@cache
 def op_spec(op: str) -> OpSpec | None:
     """The spec of a registered op, None for an op that this TensorFlow does not know."""
     from tensorflow.python.framework import op_def_registry

@@ -123,9 +123,7 @@ def _checkpoint(path: Path, options: ReadOptions) -> Model:
     return _from_bare(prefix, "checkpoint", meta_graph, options, Checkpoint(prefix))
 
 
-def _from_bare(
-    path: Path, form: str, meta_graph: Any, options: ReadOptions, checkpoint: Checkpoint | None
-) -> Model:
+def _from_bare(path: Path, form: str, meta_graph: Any, options: ReadOptions, checkpoint: Checkpoint | None) -> Model:
     graph_def = meta_graph.graph_def
     inputs = [_tensor(graph_def, n) for n in options.input_names or guess_inputs(graph_def, options.output_names)]
     outputs = [_tensor(graph_def, n) for n in options.output_names or guess_outputs(graph_def)]

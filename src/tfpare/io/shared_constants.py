@@ -22,7 +22,12 @@ def share_constants(graphs: Iterable[Graph], library: FunctionLibrary) -> list[G
     for graph in graphs:
         for node in graph:
             value = node.out().constant if node.op == "Const" else None
-            if value is not None and value.nbytes >= _WORTH_BYTES and value.dtype != object and node not in graph.pinned:
+            if (
+                value is not None
+                and value.nbytes >= _WORTH_BYTES
+                and value.dtype != object
+                and node not in graph.pinned
+            ):
                 holders.setdefault((node.dtypes[0].name, digest(value)), []).append((graph, node))
     shared: list[Graph] = []
     for found in holders.values():

@@ -42,7 +42,7 @@ def read_meta_graph(
     graph = Graph("main", library.registry)
     graph.producer = graph_def.versions.producer
     init = _init_nodes(meta_graph)
-    assets = [n for n in _asset_nodes(meta_graph)]
+    assets = list(_asset_nodes(meta_graph))
     fed = {t for s in signatures.values() for info in s.inputs.values() for t in info.tensors}
     fetched = {t: t for s in signatures.values() for info in s.outputs.values() for t in info.tensors}
     placeholders = _feed_only(graph_def.node, signatures, [*init, *assets])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def check_target(path: Path, overwrite: bool, sources: list[Path]) -> None:
 
 
 @contextmanager
-def staging(target: Path) -> Iterator[Path]:
+def staging(target: Path) -> Generator[Path, None, None]:
     """A private place beside the target; removed however the block ends."""
     try:
         place = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
@@ -56,7 +56,9 @@ def staging(target: Path) -> Iterator[Path]:
     try:
         yield place
     except OSError as error:
-        raise UnsupportedModel(f"Writing {target} failed: {error.strerror or error}. Nothing was left behind.") from error
+        raise UnsupportedModel(
+            f"Writing {target} failed: {error.strerror or error}. Nothing was left behind."
+        ) from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

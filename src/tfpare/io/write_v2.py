@@ -1,4 +1,4 @@
-"""Writing object-based SavedModels: the saved object stays as it was, with other function bodies and fewer variables."""
+"""Writing object-based SavedModels: the saved object stays as it was, with other function bodies, fewer variables."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def _main_roots(origin: V2Origin, meta_graph: Any, keeps_saver: bool) -> list[st
     roots += [i.name for s in meta_graph.signature_def.values() for i in s.inputs.values()]
     roots += [a.tensor_info.name for a in meta_graph.asset_file_def]
     for collection in meta_graph.collection_def.values():
-        roots += [v for v in collection.node_list.value]
+        roots += list(collection.node_list.value)
     for node in origin.meta_graph.object_graph_def.nodes:
         kind = node.WhichOneof("kind")
         if kind == "constant":
@@ -269,9 +269,7 @@ def _keep_references(references: Any, new_ids: dict[int, int]) -> None:
 
 def _live_objects(source: Any, plan: _Plan, model: Model) -> set[int]:
     """Objects reachable from the root when dead variables, functions and signatures are left out."""
-    signature_map = {
-        i for i, n in enumerate(source.nodes) if n.user_object.identifier == "signature_map"
-    }
+    signature_map = {i for i, n in enumerate(source.nodes) if n.user_object.identifier == "signature_map"}
     seen: set[int] = set()
     stack = [0]
     for name in plan.functions:
@@ -335,5 +333,3 @@ def _object_graph(origin: V2Origin, objects: Any, new_ids: dict[int, int]) -> An
             name = origin.meta_graph.object_graph_def.nodes[old].variable.name
             graph.nodes[new].attributes.add(name=VALUE_KEY, full_name=name, checkpoint_key=origin.checkpoint_keys[old])
     return graph
-
-

@@ -13,6 +13,8 @@ def copy_nodes(
     """Copies every node of `source` but its arguments into `target`.
 
     Args:
+        source: stays as it is.
+        target: gets the copies.
         bindings: values of `source` (its arguments) → the values of `target` that stand for them.
         name: the copy's wanted name.
 

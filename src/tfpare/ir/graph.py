@@ -14,7 +14,6 @@ from tfpare.errors import InvariantError
 from tfpare.ir.ops import CONTROL_FLOW_V1, OpSpec, Registry, is_effectful
 from tfpare.ir.types import UNKNOWN, Array, Attr, DType, Func, Shape, dtype_of
 
-
 CURRENT_PRODUCER = 1882  # GraphDef version of TensorFlow 2.16, the oldest that is supported
 
 
@@ -22,7 +21,7 @@ class Value(NamedTuple):
     """Output `index` of `node`."""
 
     node: Node
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride] - nobody searches a value as a tuple
 
     @property
     def dtype(self) -> DType:
@@ -372,5 +371,3 @@ def functions_of(node: Node) -> list[Func]:
         items = value if isinstance(value, tuple) else (value,)
         found.extend(v for v in items if isinstance(v, Func))
     return found
-
-

@@ -18,7 +18,7 @@ import ast
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -177,7 +177,7 @@ def _attr(spec: OpSpec, key: str, text: str) -> Attr:
     if kind == "list(type)":
         return tuple(dtype(t.strip()) for t in text.strip("[]").split(",") if t.strip())
     value: Any = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
-    return tuple(value) if isinstance(value, list) else float(value) if kind == "float" else value
+    return tuple(cast("list[Any]", value)) if isinstance(value, list) else float(value) if kind == "float" else value
 
 
 def to_text(graph: Graph, *, canonical: bool = False) -> str:

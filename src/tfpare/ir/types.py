@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any, TypeAlias, cast
 
 import ml_dtypes
 import numpy as np
@@ -30,9 +30,9 @@ _EXTENSION = {
 _QUANTIZED = {"qint8": "int8", "quint8": "uint8", "qint32": "int32", "qint16": "int16", "quint16": "uint16"}
 _NO_ARRAY = ("resource", "variant")
 _NUMPY = (
-    ("float16", "float32", "float64", "complex64", "complex128", "bool")
-    + ("int8", "int16", "int32", "int64")
-    + ("uint8", "uint16", "uint32", "uint64")
+    *("float16", "float32", "float64", "complex64", "complex128", "bool"),
+    *("int8", "int16", "int32", "int64"),
+    *("uint8", "uint16", "uint32", "uint64"),
 )
 
 
@@ -80,7 +80,7 @@ def _known(name: str) -> bool:
     return name in _QUANTIZED or name in _NUMPY
 
 
-@lru_cache(maxsize=None)
+@cache
 def dtype(name: str) -> DType:
     """The one `DType` object of a name."""
     return DType(name)
@@ -94,7 +94,7 @@ def dtype_of(array: Array) -> DType:
     """
     if array.dtype.kind in "OSU":
         return dtype("string")
-    name = array.dtype.name
+    name = cast("str", array.dtype.name)
     if name not in _NUMPY and name not in _EXTENSION:
         raise ValueError(f"No tensor dtype corresponds to NumPy dtype {array.dtype}.")
     return dtype(name)

@@ -10,7 +10,7 @@ import numpy as np
 from tfpare.errors import UnsupportedModel
 from tfpare.ir.graph import Graph, Node, Value, functions_of
 from tfpare.ir.model import REWRITTEN_CALLERS, FunctionLibrary, Model, Variable
-from tfpare.ir.types import Array, Attr, Shape, dtype
+from tfpare.ir.types import Array, Attr, DType, Shape, dtype
 from tfpare.passes.base import PassOptions, PassResult, register
 from tfpare.passes.merge_duplicates import digest
 
@@ -100,7 +100,7 @@ def _load(variable: Variable) -> Array:
     value = variable.load()
     if not Shape(tuple(value.shape)).is_compatible(variable.shape):
         raise UnsupportedModel(
-            f"Variable {variable.key!r} has shape {variable.shape} in the graph and {list(value.shape)} in the checkpoint."
+            f"Variable {variable.key!r} has shape {variable.shape} in the graph, {list(value.shape)} in the checkpoint."
         )
     return value
 
@@ -224,7 +224,7 @@ class _Freezer:
             return graph.const(np.array(True), name=name)
         if reader.op == "VariableShape":
             type_ = reader["out_type"]
-            target = type_.numpy if hasattr(type_, "numpy") else np.int32  # type: ignore[union-attr]
+            target = type_.numpy if isinstance(type_, DType) else np.int32
             return graph.const(np.array(self.array.shape, target), name=name)
         value = self._const(graph, name, controls)
         if reader.op == "ReadVariableOp":

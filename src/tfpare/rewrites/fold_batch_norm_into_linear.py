@@ -124,9 +124,9 @@ def fold_global_batch_norm_into_linear(
         conv = Conv2D(x, k, strides=[1,1,1,1], padding=SAME)
         m = const(float32[4])
         v = const(float32[4])
-        beta = const(float32[4])
-        gamma = const(float32[4])
-        y = BatchNormWithGlobalNormalization(conv, m, v, beta, gamma, variance_epsilon=0.001, scale_after_normalization=true)
+        b = const(float32[4])
+        g = const(float32[4])
+        y = BatchNormWithGlobalNormalization(conv, m, v, b, g, variance_epsilon=0.001, scale_after_normalization=true)
         return y
 
     After:
@@ -179,5 +179,3 @@ def fold(new: Builder, bn: Node, owner: Linear, b: Array | None, statistics: Sta
     if b is not None:
         shift = shift + b * scale
     return owner.bias(new, owner.rebuild(new, kernel), shift)
-
-

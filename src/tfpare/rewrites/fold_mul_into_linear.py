@@ -185,7 +185,7 @@ def input_scale(owner: Linear, c: Array, x: Value, at: Node) -> Array:
         return c.reshape(())
     last = owner.rank == 2 or owner.channels_last
     axis = c.ndim - 1 if last else c.ndim - (owner.rank - 1)
-    require(0 <= axis and c.shape[axis] == c.size, "the constant does not vary by input channel alone", at=at)
+    require(axis >= 0 and c.shape[axis] == c.size, "the constant does not vary by input channel alone", at=at)
     require(not owner.node.get("transpose_a", False), "the matrix is read transposed", at=owner.node)
     kernel_axis = _input_axis(owner)
     require(owner.kernel.shape[kernel_axis] == c.size, "the convolution is grouped", at=owner.node)

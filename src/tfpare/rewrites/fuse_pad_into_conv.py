@@ -45,8 +45,9 @@ def fuse_pad_into_conv(
         y = DepthwiseConv2dNative(x, k, strides=[1,2,2,1], padding=SAME)
         return y
 
-    Declines when: the convolution pads already; the kernel is not constant or not finite; batch or channels are padded; another node reads the padded tensor; a
-    depthwise convolution would need explicit padding (not every CPU kernel has it).
+    Declines when: the convolution pads already; the kernel is not constant or not finite; batch or channels are
+    padded; another node reads the padded tensor; a depthwise convolution would need explicit padding (not every CPU
+    kernel has it).
     Source: Grappler's remapper (Pad+Conv3D), the Graph Transform Tool's fuse_pad_and_conv (mirror padding only).
     """
     require(conv["padding"] == "VALID", "the convolution pads already", at=conv)

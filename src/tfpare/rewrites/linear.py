@@ -97,7 +97,7 @@ def per_channel(array: Array, owner: Linear, at: Node) -> Array:
     Raises:
         Declined: it varies along another dimension, or broadcasting would enlarge the result.
     """
-    if array.ndim == 0 or array.size == 1 and array.ndim <= owner.rank:
+    if array.ndim == 0 or (array.size == 1 and array.ndim <= owner.rank):
         return array.reshape(())
     axis = array.ndim - 1 if owner.channels_last else array.ndim - (owner.rank - 1)
     fits = 0 <= axis < array.ndim and array.ndim <= owner.rank and array.shape[axis] == owner.channels

@@ -56,7 +56,9 @@ def move_affine_before_batch_to_space(
         return None
     owner = linear_below(linear_node)
     require(owner.channels_last and owner.rank == 4, "the layout is not NHWC", at=linear_node)
-    require(_is_last_dimension(c, owner.channels, 4), "the constant does not vary by the last dimension alone", at=affine)
+    require(
+        _is_last_dimension(c, owner.channels, 4), "the constant does not vary by the last dimension alone", at=affine
+    )
     inner = new.op(affine.op, linear_node.out(), new.const(c.reshape(-1) if c.ndim else c))
     return new.like(move, inner, block, crops)
 
@@ -119,9 +121,7 @@ def move_batch_norm_before_batch_to_space(
     op(AFFINE, op("Squeeze", op(BIASED, bind="linear_node"), bind="move"), const("c"), bind="affine"),
     effect=Effect.EXACT,
 )
-def move_affine_before_squeeze(
-    new: Builder, affine: Node, move: Node, linear_node: Node, c: Array
-) -> Value | None:
+def move_affine_before_squeeze(new: Builder, affine: Node, move: Node, linear_node: Node, c: Array) -> Value | None:
     """Squeeze(conv(x, K))·c = Squeeze(conv(x, K)·c), likewise +, − and /, for c per channel (Conv1D layers).
 
     Before:
@@ -155,13 +155,20 @@ def move_affine_before_squeeze(
     last = owner.rank - 1
     require(owner.channels_last and not {last, -1} & set(dims), "the channels are squeezed or not last", at=move)
     rank = owner.rank - len(dims)
-    require(_is_last_dimension(c, owner.channels, rank), "the constant does not vary by the last dimension alone", at=affine)
+    require(
+        _is_last_dimension(c, owner.channels, rank), "the constant does not vary by the last dimension alone", at=affine
+    )
     inner = new.op(affine.op, linear_node.out(), new.const(c.reshape(-1) if c.ndim else c), shape=linear_node.shapes[0])
     return new.like(move, inner)
 
 
 @rewrite(
-    op(AFFINE, op("Reshape", op("MatMul | BiasAdd", bind="linear_node"), any_("target"), bind="move"), const("c"), bind="affine"),
+    op(
+        AFFINE,
+        op("Reshape", op("MatMul | BiasAdd", bind="linear_node"), any_("target"), bind="move"),
+        const("c"),
+        bind="affine",
+    ),
     effect=Effect.EXACT,
 )
 def move_affine_before_reshape(
@@ -203,7 +210,9 @@ def move_affine_before_reshape(
     require(dims and dims[-1] == owner.channels, "the last dimension is not known to stay whole", at=move)
     assert dims is not None
     require(
-        _is_last_dimension(c, owner.channels, len(dims)), "the constant does not vary by the last dimension alone", at=affine
+        _is_last_dimension(c, owner.channels, len(dims)),
+        "the constant does not vary by the last dimension alone",
+        at=affine,
     )
     inner = new.op(affine.op, linear_node.out(), new.const(c.reshape(-1) if c.ndim else c), shape=linear_node.shapes[0])
     return new.like(move, inner, target)

@@ -37,8 +37,8 @@ def move_mul_before_pad(
         y = Pad(m, p)
         return y
 
-    Declines when: channels are padded; c varies along another dimension, is not finite or holds a negative number (which
-    would turn the border into −0); another node reads the padded tensor.
+    Declines when: channels are padded; c varies along another dimension, is not finite or holds a negative number
+    (which would turn the border into −0); another node reads the padded tensor.
     Source: batch norm through Pad.
     """
     owner = linear(linear_node)
