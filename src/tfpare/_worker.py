@@ -24,6 +24,9 @@ from tfpare.ir.types import Array
 _MESSAGE_CHARS = 400  # TensorFlow appends graph dumps of many kilobytes to some errors
 
 
+_NO_REWRITES = "--no-rewrites" in sys.argv
+
+
 class _Runnable(Protocol):
     def run(self, signature: str, feeds: dict[str, Array]) -> dict[str, Array]: ...
 
@@ -62,6 +65,7 @@ class _SessionModel:
         for repair in (False, True):
             self._graph = tf.Graph()
             config = tf.compat.v1.ConfigProto(allow_soft_placement=True)  # as TensorFlow Serving sets it
+            config.graph_options.rewrite_options.disable_meta_optimizer = _NO_REWRITES
             self._session = tf.compat.v1.Session(graph=self._graph, config=config)
             try:
                 with self._graph.as_default():
@@ -258,8 +262,10 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     _no_core_files()
-    import tensorflow  # noqa: F401  # pyright: ignore[reportUnusedImport] - imported while the parent still works
+    import tensorflow as tf  # while the parent still works
 
+    if _NO_REWRITES:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     with contextlib.suppress(EOFError, BrokenPipeError):
         _serve(_reader(requests), replies)
     sys.stderr.flush()

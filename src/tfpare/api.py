@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tfpare.api_types import ModelStats, OptimizeOptions, OptimizeReport, Progress
@@ -18,7 +19,7 @@ from tfpare.ir.model import Model
 from tfpare.passes.base import PassOptions
 from tfpare.pipeline import Pipeline, make_pipeline
 from tfpare.stats import model_stats
-from tfpare.verifier import Verifier, VerifyReport, first_difference
+from tfpare.verifier import Verifier, VerifyOptions, VerifyReport, first_difference, runtime_of
 
 __all__ = ["ModelStats", "OptimizeOptions", "OptimizeReport", "Progress", "optimize"]
 
@@ -52,6 +53,7 @@ class _Job:
 
     def __init__(self, source: Path, target: Path, options: OptimizeOptions, progress: Progress) -> None:
         self.source, self.target, self.options, self.progress = source, target, options, progress
+        self.verification = _verification(options)
         self.seconds: dict[str, float] = {}
         self.read_options = ReadOptions(options.tags, options.signatures, options.input_names, options.output_names)
 
@@ -103,7 +105,7 @@ class _Job:
         """A child process that imports TensorFlow while this one does."""
         if not self.options.verify:
             return None
-        worker = Worker()
+        worker = Worker(runtime_of(self.verification))
         stack.callback(worker.close)
         return worker
 
@@ -111,7 +113,7 @@ class _Job:
         """The original answers in a child process while this one rewrites."""
         if worker is None:
             return None
-        verifier = stack.enter_context(Verifier(models, self.options.verification))
+        verifier = stack.enter_context(Verifier(models, self.verification))
         verifier.start(worker)
         return verifier
 
@@ -153,6 +155,13 @@ class _Job:
             trace = list(steps)
             index = first_difference(candidate, len(trace), lambda p: verifier.compare(p).ok)
         return trace[index - 1] if 0 < index <= len(trace) else "reading and writing the model"
+
+
+def _verification(options: OptimizeOptions) -> VerifyOptions:
+    """What the preset promises is what is proven: `exact` means equal bits, which only a plain runtime can show."""
+    if options.preset != "exact" or options.verification.tolerance is not None:
+        return options.verification
+    return replace(options.verification, tolerance=0.0, plain_runtime=True)
 
 
 def _failure(report: VerifyReport) -> str:

@@ -15,6 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -39,24 +40,47 @@ class RunRefused(TfpareError):  # noqa: N818 - says what happened
     """TensorFlow raised an error for these inputs (or cannot load the model); the process lives on."""
 
 
+class Runtime(Enum):
+    """How a child's TensorFlow is set up."""
+
+    STOCK = "stock"
+    """As installed."""
+    PLAIN = "plain"
+    """Without rewrites of its own (Grappler, oneDNN), so that equal graphs give equal bits."""
+    OTHER_KERNELS = "other kernels"
+    """oneDNN off where it is on, and on where it is off: the same graph, rounded otherwise."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Flags for the child."""
+        return ("--no-rewrites",) if self is Runtime.PLAIN else ()
+
+    def environment(self) -> dict[str, str]:
+        """oneDNN is chosen when TensorFlow is loaded, by a variable alone."""
+        if self is Runtime.STOCK:
+            return {}
+        was_on = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
+        return {"TF_ENABLE_ONEDNN_OPTS": "0" if self is Runtime.PLAIN or was_on else "1"}
+
+
 class Worker:
     """A child process with TensorFlow imported, waiting for a model.
 
     The constructor returns at once. Close it (or leave it to the garbage collector) to end the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: Runtime = Runtime.STOCK) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="tfpare-"))
         self._lock = threading.RLock()
         self._log = self._scratch / "stderr"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tfpare._worker"],
+                [sys.executable, "-m", "tfpare._worker", *runtime.arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self._scratch,  # `-m` imports from the working directory: it must be one that nobody else writes
-                env=_environment(),
+                env=_environment() | runtime.environment(),
             )
         self._finalizer = weakref.finalize(self, _end, self._process, self._scratch)
 
@@ -166,6 +190,7 @@ class ModelRunner:
         signatures: by name; a bare graph's signature says which tensors its keys are.
         timeout_s: seconds for loading, and again for each run.
         worker: a waiting child to use, by default a new one.
+        runtime: how a new child's TensorFlow is set up.
         may_use_session: run an object-based SavedModel in a Session, as TensorFlow Serving does, where
             `tf.saved_model.load` refuses it.
 
@@ -182,6 +207,7 @@ class ModelRunner:
         tags: tuple[str, ...] = (),
         timeout_s: float = 600.0,
         worker: Worker | None = None,
+        runtime: Runtime = Runtime.STOCK,
         may_use_session: bool = False,
     ) -> None:
         self.path, self.signatures, self._timeout_s = path, dict(signatures), timeout_s
@@ -193,7 +219,8 @@ class ModelRunner:
             "signatures": {n: _plain_signature(s) for n, s in signatures.items()},
         }
         self.in_session, self._closed = False, False
-        self._worker = worker or Worker()
+        self._runtime = runtime
+        self._worker = worker or Worker(runtime)
         self._pending = True
         self._tell({"do": "load", "spec": self._spec}, "loading")
 
@@ -253,7 +280,7 @@ class ModelRunner:
         if self._closed:
             raise ModelCrashed(f"The runner of {self.path} was closed.")
         self._worker.close()
-        self._worker = Worker()
+        self._worker = Worker(self._runtime)
         self._pending = True
         self._tell({"do": "load", "spec": self._spec}, "loading")
 

@@ -20,6 +20,8 @@ class VerifyOptions:
         tolerance: allowed max |difference| relative to the output's largest magnitude; None for 1e-5 (float32), and by
             precision for other float types. 0 demands equal bits.
         seed: of the drawn inputs.
+        plain_runtime: run both without TensorFlow's own rewrites and oneDNN, whose rounding depends on the graph around
+            an op; without them, a rewrite that is exact op by op gives equal bits.
     """
 
     tags: tuple[str, ...] | None = None
@@ -32,6 +34,7 @@ class VerifyOptions:
     batches: tuple[int, ...] = (1, 3)
     tolerance: float | None = None
     seed: int = 0
+    plain_runtime: bool = False
 
 
 @dataclass(slots=True)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tfpare.execution import ModelCrashed, ModelRunner, RunRefused, Worker
+from tfpare.differences import difference
+from tfpare.execution import ModelCrashed, ModelRunner, RunRefused, Runtime, Worker
 from tfpare.feeds import given
 from tfpare.feeds.draw import Plan, draw, plans, variants
 from tfpare.feeds.hints import describe
@@ -30,11 +31,17 @@ _RANDOM_ENDINGS = ("CandidateSampler", "DistortedBoundingBox", "DistortedBoundin
 
 @dataclass(slots=True)
 class Answer:
-    """Inputs and what the original answers to them, and answers when it is asked again."""
+    """Inputs and what the original answers to them, and answers when it is asked again.
+
+    Attributes:
+        rounding: by output, how far the original is apart from itself with other kernels, relative to the output's
+            largest magnitude; filled in when it is wanted.
+    """
 
     feeds: dict[str, Array]
     first: dict[str, Array]
     again: list[dict[str, Array]] = field(default_factory=list[dict[str, Array]])
+    rounding: dict[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(slots=True)
@@ -73,7 +80,7 @@ class Original:
         self._crashes = 0
         self.needs_session = False
 
-    def runner(self, worker: Worker | None = None) -> ModelRunner:
+    def runner(self, worker: Worker | None = None, runtime: Runtime = Runtime.STOCK) -> ModelRunner:
         """A child that loads the original."""
         return ModelRunner(
             self.path,
@@ -81,6 +88,7 @@ class Original:
             tags=self.tags,
             signatures=self.signatures,
             worker=worker,
+            runtime=runtime,
             may_use_session=True,
         )
 
@@ -102,6 +110,18 @@ class Original:
         for _ in range(_RANDOM_REPEATS if self.is_random else 1):
             self._replay(runner, found, lambda answer, outputs: answer.again.append(outputs))
         return found
+
+    def measure_rounding(self, found: list[SignatureReference]) -> None:
+        """How far the original is apart from itself with other kernels: what rounding alone does to its answers."""
+        with self.runner(runtime=Runtime.OTHER_KERNELS) as runner:
+            for reference in found:
+                for answer in reference.answers:
+                    try:
+                        other = runner.run(reference.name, answer.feeds)
+                    except RunRefused:  # an op that only the other set of kernels has
+                        continue
+                    for key, before in answer.first.items():
+                        answer.rounding[key] = difference(before, other[key], None).max_rel
 
     def _replay(
         self,

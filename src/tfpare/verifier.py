@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tfpare.comparison import compare_model
-from tfpare.execution import ModelRunner, Worker
+from tfpare.execution import ModelRunner, Runtime, Worker
 from tfpare.feeds import given
 from tfpare.io.contract import contract_of
 from tfpare.io.read import ReadOptions, read
@@ -53,7 +53,7 @@ class Verifier:
 
     def __init__(self, models: list[Model], options: VerifyOptions | None = None, progress: Progress = _silent) -> None:
         self.options = options or VerifyOptions()
-        self._progress = progress
+        self._progress, self._runtime = progress, runtime_of(self.options)
         arrays = given.load(self.options.data, self.options.inputs, self.options.input_exprs, self.options.seed)
         self._originals = [Original(m, arrays, self.options.batches, self.options.seed) for m in models]
         given.check_keys(arrays, [s for o in self._originals for s in o.specs.values()])
@@ -64,12 +64,12 @@ class Verifier:
         self._spare: Worker | None = None
         self._runner: ModelRunner | None = None
         self._seconds = 0.0
-        self._closed = False
+        self._closed = self._rounding_measured = False
 
     def start(self, worker: Worker | None = None) -> None:
         """Begins to compute the original's answers; returns at once. Does nothing when it was called before."""
         if self._thread is None:
-            self._worker = worker or Worker()
+            self._worker = worker or Worker(self._runtime)
             self._thread = threading.Thread(target=self._compute, name="tfpare-verify", daemon=True)
             self._thread.start()
 
@@ -77,11 +77,11 @@ class Verifier:
         started = time.perf_counter()
         try:
             for original in self._originals if not self._closed else ():
-                with original.runner(self._worker) as runner:
+                with original.runner(self._worker, self._runtime) as runner:
                     self._worker, self._runner = None, runner
                     self._references.append(original.answers(runner, self._progress))
             if not self._closed:
-                self._spare = Worker()  # imports TensorFlow while the caller still writes the candidate
+                self._spare = Worker(self._runtime)  # imports TensorFlow while the caller still writes the candidate
         except BaseException as error:
             self._error = error
         self._seconds = time.perf_counter() - started
@@ -101,6 +101,14 @@ class Verifier:
         started = time.perf_counter()
         if self._error is not None:
             raise self._error
+        report = self._judge(after)
+        if not report.ok and self._measure_rounding():
+            report = self._judge(after)
+        report.seconds = self._seconds + time.perf_counter() - started
+        self._seconds = 0.0  # spent once, however many candidates follow
+        return report
+
+    def _judge(self, after: Path) -> VerifyReport:
         report = VerifyReport(ok=True)
         for original, references in zip(self._originals, self._references, strict=True):
             self._progress("the candidate's answers")
@@ -108,9 +116,18 @@ class Verifier:
         if not report.outputs:
             report.notes.append("the model has no signature with outputs: there is nothing to compare")
         report.ok = bool(report.outputs) and all(o.ok for o in report.outputs)
-        report.seconds = self._seconds + time.perf_counter() - started
-        self._seconds = 0.0  # spent once, however many candidates follow
         return report
+
+    def _measure_rounding(self) -> bool:
+        """Finds out how large the original's own rounding is, once; whether it is to be taken into account."""
+        if self.options.tolerance is not None or self._rounding_measured:
+            return False
+        self._rounding_measured = True
+        self._progress("the original's own rounding")
+        for original, references in zip(self._originals, self._references, strict=True):
+            if not original.is_stateful:
+                original.measure_rounding(references)
+        return True
 
     def _compare_one(
         self, after: Path, original: Original, references: list[SignatureReference], report: VerifyReport
@@ -129,6 +146,7 @@ class Verifier:
             tags=contract.tags,
             signatures=contract.signatures,
             worker=spare,
+            runtime=self._runtime,
             may_use_session=original.needs_session,
         ) as runner:
             label = f" (tags {','.join(original.tags) or 'none'})" if len(self._originals) > 1 else ""
@@ -152,6 +170,11 @@ class Verifier:
         self.close()
 
 
+def runtime_of(options: VerifyOptions) -> Runtime:
+    """How the children's TensorFlow is set up."""
+    return Runtime.PLAIN if options.plain_runtime else Runtime.STOCK
+
+
 def verify(
     before: str | os.PathLike[str],
     after: str | os.PathLike[str],
@@ -166,7 +189,7 @@ def verify(
         TfpareError: the original does not load, or crashes on every input.
     """
     options = options or VerifyOptions()
-    worker = Worker()  # imports TensorFlow while this process reads the model
+    worker = Worker(runtime_of(options))  # imports TensorFlow while this process reads the model
     try:
         wanted = ReadOptions(options.tags, options.signatures, options.input_names, options.output_names)
         progress("reading")
