@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tfpare.api_types import ModelStats, OptimizeOptions, OptimizeReport, Progress
-from tfpare.errors import VerificationError
+from tfpare.blame import fault_of_input
+from tfpare.errors import UnsupportedModel, UsageError, VerificationError
 from tfpare.execution import Worker
 from tfpare.io import keras_files, start, write
 from tfpare.io.read import ReadOptions, read, sniff
@@ -78,10 +79,10 @@ class _Job:
                 models = read(path, self.read_options)
             form, before = models[0].form, model_stats(models, self.source)
             verifier = self._start_verifier(stack, worker, models)
-            with self.phase("rewrite"):
+            with self.phase("rewrite"), self._input_blamed(path):
                 pipeline = self._rewrite(models)
             place = stack.enter_context(write.staging(self.target))
-            with self.phase("write"):
+            with self.phase("write"), self._input_blamed(path):
                 staged = write.write_staged(models, place, self.target)
                 after = model_stats(models, staged)
             verification = self._prove(verifier, staged, path)
@@ -92,6 +93,19 @@ class _Job:
         return OptimizeReport(
             self.source, self.target, form, self.options.preset, before, after, steps, verification, notes, self.seconds
         )
+
+    @contextmanager
+    def _input_blamed(self, path: Path) -> Generator[None, None, None]:
+        """What fails on a graph that TensorFlow refuses as well is the input's fault, and is said so."""
+        try:
+            yield
+        except (UsageError, UnsupportedModel, OSError):
+            raise
+        except Exception as error:
+            fault = fault_of_input(read(path, self.read_options))
+            if fault is None:
+                raise
+            raise fault from error
 
     def _as_saved_model(self, stack: ExitStack) -> Path:
         if sniff(self.source) != "keras":

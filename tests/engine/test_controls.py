@@ -133,3 +133,27 @@ def test_zeros_in_a_branch(condition):
     assert apply(graph, "fold_multiplication_by_zero")["fold_multiplication_by_zero"].applied == 1
     feeds = {"x:0": np.array([3, 4], np.int32), "p:0": np.array(condition)}
     np.testing.assert_array_equal(run(graph, feeds)["y:0"], run(parse(text), feeds)["y:0"])
+
+
+def test_new_constants_do_not_keep_the_old_nodes_alive():
+    """A graph with a branch elsewhere: the folded convolution is the only one left."""
+    graph = parse(
+        """
+        p = input(bool)
+        x = input(float32[2,6,6,3])
+        k = const(float32[3,3,3,4])
+        conv = Conv2D(x, k, strides=[1,1,1,1], padding=SAME)
+        gamma = const(float32[4])
+        beta = const(float32[4])
+        mean = const(float32[4])
+        variance = const(float32[4])
+        y = FusedBatchNormV3(conv, gamma, beta, mean, variance, is_training=false)
+        f, t = Switch(y, p)
+        n = Neg(f)
+        m = Merge(n, t)
+        return m
+        """
+    )
+    apply(graph, "fold_batch_norm_into_linear")
+    assert sum(n.op == "Conv2D" for n in graph) == 1
+    assert not any(n.controls for n in graph)

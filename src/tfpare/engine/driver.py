@@ -16,10 +16,10 @@ import numpy as np
 
 from tfpare.engine.builder import Builder
 from tfpare.engine.pattern import Match, match, pattern_depth
+from tfpare.engine.placement import Placement, control_anchor
 from tfpare.engine.rule import Declined, Rule
 from tfpare.errors import InvariantError
 from tfpare.ir.graph import Graph, Node, Value
-from tfpare.ir.ops import CONTROL_FLOW_V1
 from tfpare.ir.types import Array
 
 # Each commit removes its root, so a terminating rule set makes far fewer commits than this per node of the graph.
@@ -83,14 +83,14 @@ class Driver:
         queue = deque(n for n in graph.topological() if n.op in self.by_op)
         queued = set(queue)
         declined: dict[tuple[str, Node], tuple[str, str]] = {}
-        frames = _Frames(graph)
+        ties = _Ties(graph)
         bound, commits = _COMMITS_PER_NODE * len(graph) + 100, 0
         while queue and (self.limit is None or len(self.trace) < self.limit):
             node = queue.popleft()
             queued.discard(node)
             if graph.nodes.get(node.name) is not node:
                 continue
-            touched = self._try_rules(graph, node, declined, frames)
+            touched = self._try_rules(graph, node, declined, ties)
             if touched is None:
                 continue
             commits += 1
@@ -104,12 +104,12 @@ class Driver:
         return commits
 
     def _try_rules(
-        self, graph: Graph, node: Node, declined: dict[tuple[str, Node], tuple[str, str]], frames: _Frames
+        self, graph: Graph, node: Node, declined: dict[tuple[str, Node], tuple[str, str]], ties: _Ties
     ) -> list[Node] | None:
         for rule in self.by_op[node.op]:
             start = time.perf_counter()
             try:
-                touched = self._try_rule(rule, graph, node, declined, frames)
+                touched = self._try_rule(rule, graph, node, declined, ties)
             finally:
                 self.stats[rule.name].seconds += time.perf_counter() - start
             if touched is not None:
@@ -123,7 +123,7 @@ class Driver:
         graph: Graph,
         node: Node,
         declined: dict[tuple[str, Node], tuple[str, str]],
-        frames: _Frames,
+        ties: _Ties,
     ) -> list[Node] | None:
         for found in match(rule.pattern, node, graph):
             builder = Builder(graph, node, rule.name)
@@ -151,7 +151,7 @@ class Driver:
                 raise
             else:
                 declined.pop((rule.name, node), None)
-                frames.place(found, builder)
+                ties.tie(found, builder, value)
                 self.trace.append(Commit(rule.name, node.name, graph.name))
                 return _commit(graph, node, value, builder, controls)
         return None
@@ -284,38 +284,30 @@ def _remove_unread(graph: Graph, node: Node) -> None:
         stack.extend(sources)
 
 
-class _Frames:
-    """Keeps new constants in the loop frame and the branch of the nodes that they replace (TF 1 control flow).
-
-    A node without inputs lives in the root frame and always runs; read inside a loop the graph would be invalid, and
-    in place of a branch's result it would be taken whatever the condition. So a control edge ties it to a data input
-    of the match.
-    """
+class _Ties:
+    """Keeps what a rule adds in the loop frame or branch of the match (see `placement`)."""
 
     def __init__(self, graph: Graph) -> None:
-        self.active = any(n.op in CONTROL_FLOW_V1 for n in graph)
-        self.graph = graph
+        self._graph, self._placement = graph, Placement(graph)
 
-    def place(self, found: Match, builder: Builder) -> None:
-        """Ties the input-less nodes that a rule added to the place of the match."""
-        loose = [n for n in builder.added if not n.inputs] if self.active else []
+    def tie(self, found: Match, builder: Builder, value: Value) -> None:
+        """Ties the input-less nodes that need it to a value that the match reads from outside."""
+        if not self._placement.active:
+            return
+        loose = [n for n in builder.added if not n.inputs]
+        if not self._placement.in_loop(found.root):
+            loose = [n for n in loose if n is value.node and self._placement.is_conditional(found.root)]
         anchor = self._anchor(found, builder) if loose else None
         for node in loose:
             if anchor is not None:
-                self.graph.set_controls(node, [anchor])
+                self._graph.set_controls(node, [*node.controls, anchor])
+        self._placement.adopt(builder.added, found.root)
 
     def _anchor(self, found: Match, builder: Builder) -> Node | None:
-        values = [v for v in (*found.values.values(), *found.root.inputs) if v.constant is None]
-        if not values:
-            return next((c for n in (*found.constants, *builder.constants) for c in n.controls), None)
-        return control_anchor(self.graph, values[0], f"{found.root.name}/pivot")
-
-
-def control_anchor(graph: Graph, value: Value, name: str) -> Node:
-    """A node that runs exactly when `value` comes alive, for control edges.
-
-    A control edge from a Switch runs in both branches, from an Identity of its output in this one alone.
-    """
-    if value.node.op not in ("Switch", "RefSwitch"):
-        return value.node
-    return graph.add("Identity", [value], {"T": value.dtype.base}, name=name, made_by="engine")
+        matched = {found.root, *found.interior}
+        read = [v for n in matched for v in n.inputs if v.node not in matched and v.constant is None]
+        if read:
+            anchor = control_anchor(self._graph, read[0], f"{found.root.name}/pivot")
+            self._placement.adopt([anchor], found.root)
+            return anchor
+        return next((c for n in (*found.constants, *builder.constants) for c in n.controls), None)

@@ -10,6 +10,8 @@ import numpy as np
 from tfpare.errors import UnsupportedModel
 from tfpare.ir.types import Array, Attr, DType, Func, Raw, Shape, dtype, dtype_of
 
+_MAX_BYTES = 1 << 31  # of one constant, as TensorFlow's own limit for a proto; a repeated value could claim any size
+_LAZY_FROM_BYTES = 1 << 20  # a repeated value of this size is a view of one element
 _COMPRESS_FROM = 32  # elements: below this a repeated value saves nothing worth the loss of plainness
 
 
@@ -167,12 +169,27 @@ def tensor_to_array(proto: Any) -> Array:
     if np_dtype is None or not shape.is_full:
         raise UnsupportedModel(f"A constant has dtype {type_} and shape {shape}, which no constant can have.")
     size = shape.size or 0
+    if size * np_dtype.itemsize > _MAX_BYTES:
+        raise UnsupportedModel(f"A constant claims to be {type_}{shape}, more than 2 GB. The file is damaged.")
     if proto.tensor_content and np_dtype.kind != "O":
         content = proto.tensor_content
         if len(content) != size * np_dtype.itemsize:
             raise UnsupportedModel(f"A constant of {type_}{shape} holds {len(content)} bytes. The file is damaged.")
         return np.frombuffer(content, np_dtype).reshape([d or 0 for d in shape.dims or ()])
+    if size * np_dtype.itemsize >= _LAZY_FROM_BYTES and _stored_numbers(proto) == 1:
+        return _repeated(proto, [d or 0 for d in shape.dims or ()])
     return _small_tensor(proto)
+
+
+def _repeated(proto: Any, dims: list[int]) -> Array:
+    one = type(proto)()
+    one.CopyFrom(proto)
+    one.tensor_shape.Clear()
+    return np.broadcast_to(_small_tensor(one), dims)
+
+
+def _stored_numbers(proto: Any) -> int:
+    return sum(len(v) for f, v in proto.ListFields() if f.name.endswith("_val") and not f.message_type)
 
 
 def _small_tensor(proto: Any) -> Array:
@@ -180,7 +197,7 @@ def _small_tensor(proto: Any) -> Array:
 
     try:
         return tensor_util.MakeNdarray(proto)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, MemoryError) as error:
         raise UnsupportedModel(f"A constant cannot be read: {error}. The file is damaged.") from error
 
 
@@ -202,6 +219,8 @@ def array_to_tensor(array: Array, into: Any, type_: DType | None = None) -> None
 
 
 def _is_splat(array: Array) -> bool:
+    if not any(array.strides):
+        return True
     flat = np.ascontiguousarray(array).reshape(-1)
     raw = flat.view(np.uint8).reshape(flat.size, -1)
     return bool((raw[0] == raw[-1]).all() and (raw == raw[0]).all())

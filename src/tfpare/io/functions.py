@@ -106,6 +106,8 @@ def read_function(proto: Any, library: Library, name: str) -> Graph:
         if not rest and name in by_name:
             return by_name[name]
         out_name, _, offset = rest.partition(":")
+        if name not in graph.nodes or (offset and not offset.isdecimal()):
+            raise UnsupportedModel(f"Function {graph.name!r} refers to {ref!r}, which it does not have.")
         node = graph.nodes[name]
         return Value(node, _first_port(node, out_name) + int(offset or 0))
 
@@ -113,6 +115,8 @@ def read_function(proto: Any, library: Library, name: str) -> Graph:
     for arg in signature.output_arg:
         graph.outputs[arg.name] = resolve(proto.ret[arg.name])
     for name in proto.control_ret.values():
+        if name not in graph.nodes:
+            raise UnsupportedModel(f"Function {graph.name!r} refers to {name!r}, which it does not have.")
         graph.keep[graph.nodes[name]] = None
     return graph
 
@@ -204,3 +208,15 @@ def _write_args(graph: Graph, old_args: dict[str, Any], into: Any) -> None:
         if node.shapes[0].dims is not None or type_.name not in ("resource", "variant"):
             shapes = into.arg_attr[index].attr["_output_shapes"].list.shape
             shapes.add().CopyFrom(attr_io.shape_to_proto(node.shapes[0]))
+
+
+def called_functions(function_def: Any) -> list[str]:
+    """Names of functions that a FunctionDef's nodes call."""
+    found: list[str] = []
+    for node_def in function_def.node_def:
+        found.append(node_def.op)
+        for value in node_def.attr.values():
+            if value.HasField("func"):
+                found.append(value.func.name)
+            found.extend(f.name for f in value.list.func)
+    return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfpare.errors import InvariantError, UnsupportedModel
 from tfpare.io import attrs as attr_io
+from tfpare.io.node_checks import check_node
 from tfpare.io.op_registry import op_spec
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.ops import Registry
@@ -41,7 +42,7 @@ def read_graphdef(path: Path) -> Any:
         graph_def.Clear()  # what was parsed before the error
     try:
         text_format.Parse(data.decode("utf-8"), graph_def)
-    except (UnicodeDecodeError, text_format.ParseError) as error:
+    except (UnicodeDecodeError, text_format.ParseError, RecursionError) as error:
         raise UnsupportedModel(
             f"{path} is neither a binary nor a text GraphDef. It may be cut off or damaged, or be another kind of file."
         ) from error
@@ -108,6 +109,7 @@ def add_nodes(graph: Graph, node_defs: Iterable[Any], resolve: Callable[[str], V
 
 
 def _add_node(graph: Graph, node_def: Any) -> Node:
+    check_node(node_def, graph.registry(node_def.op))
     attrs: dict[str, Attr] = {}
     for key, value in node_def.attr.items():
         if key not in STALE_ATTRS:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfpare.errors import UnsupportedModel, UsageError
+from tfpare.errors import TfpareError, UnsupportedModel, UsageError
 from tfpare.io import attrs as attr_io
 from tfpare.io import graphdef, saved_model, v1, v2
 from tfpare.io.checkpoint import Checkpoint
 from tfpare.io.guess import guess_inputs, guess_outputs
+from tfpare.io.validate import check_model
 from tfpare.ir.model import Model, Signature, TensorInfo
 
 
@@ -61,6 +62,24 @@ def read(path: str | os.PathLike[str], options: ReadOptions | None = None) -> li
     """
     path, options = Path(os.path.expanduser(path)), options or ReadOptions()
     form = sniff(path)
+    try:
+        models = _read(path, form, options)
+        for model in models:
+            check_model(model)
+    except TfpareError:
+        raise
+    except OSError as error:
+        raise UnsupportedModel(f"{path} cannot be read: {error}") from error
+    except Exception as error:  # what no check foresaw: protos can be inconsistent in more ways than anyone lists
+        what = f"{type(error).__name__}: {error}"
+        raise UnsupportedModel(
+            f"{path} cannot be read ({what}). It seems to be damaged; if TensorFlow loads it, please report this with "
+            "the traceback that --debug shows."
+        ) from error
+    return models
+
+
+def _read(path: Path, form: str, options: ReadOptions) -> list[Model]:
     if form == "saved_model":
         return _saved_model(path, options)
     if form == "checkpoint":

@@ -10,6 +10,9 @@ from tfpare.errors import UnsupportedModel, UsageError, nearest
 from tfpare.io import attrs as attr_io
 from tfpare.ir.model import Signature, TensorInfo
 
+CARRIED = ("assets", "assets.extra")
+"""Directories whose files stay as they are."""
+_LINK_ADVICE = "If you trust the model, copy it with its links replaced by files (cp -rL)."
 INIT_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
 
 
@@ -55,7 +58,7 @@ def parse(path: Path) -> SavedModelFiles:
             text_format.Parse(text.read_text(), proto)
         else:
             raise UnsupportedModel(f"{path} is no SavedModel: it has no saved_model.pb or saved_model.pbtxt.")
-    except (message.DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
+    except (message.DecodeError, text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         raise UnsupportedModel(f"{path} cannot be parsed: saved_model.pb is cut off or damaged.") from error
     if not proto.meta_graphs:
         raise UnsupportedModel(f"{path} holds no MetaGraph. saved_model.pb is empty or damaged.")
@@ -133,6 +136,14 @@ def asset_defs(meta_graph: Any) -> list[Any]:
     return defs
 
 
+def _refuse_foreign_links(path: Path, folder: str) -> None:
+    """Copying a link would put a file of this machine into the output."""
+    home = path.resolve()
+    for file in [path / folder, *(path / folder).rglob("*")]:
+        if file.is_symlink() and not file.resolve().is_relative_to(home):
+            raise UnsupportedModel(f"{file} is a link that leaves the model's directory: refused. {_LINK_ADVICE}")
+
+
 def asset_paths(files: SavedModelFiles, meta_graph: Any) -> dict[str, str]:
     """Asset tensors and the files that they name.
 
@@ -141,10 +152,14 @@ def asset_paths(files: SavedModelFiles, meta_graph: Any) -> dict[str, str]:
     """
     defs = asset_defs(meta_graph)
     root = (files.path / "assets").resolve()
+    for name in CARRIED:
+        _refuse_foreign_links(files.path, name)
     for asset in defs:
         target = (root / asset.filename).resolve()
         if not target.is_relative_to(root):
-            raise UnsupportedModel(f"Asset path {asset.filename!r} leaves the model's assets directory: refused.")
+            raise UnsupportedModel(
+                f"Asset path {asset.filename!r} leaves {files.path / 'assets'}: refused. {_LINK_ADVICE}"
+            )
         if not target.exists():
             raise UnsupportedModel(f"Asset file {asset.filename!r} is missing from {root}.")
     return {a.tensor_info.name: a.filename for a in defs}

@@ -15,6 +15,8 @@ from tfpare.io import attrs as attr_io
 from tfpare.io import graphdef
 from tfpare.io.checkpoint import Checkpoint, parse_slice
 from tfpare.io.functions import Library
+from tfpare.io.node_checks import check_node
+from tfpare.io.validate import check_functions
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.model import Model, Signature, Variable
 from tfpare.ir.types import UNKNOWN, Shape, dtype_of
@@ -39,6 +41,7 @@ def read_meta_graph(
     """Reads a Session-style MetaGraph, cut to what its signatures and initialisers need."""
     graph_def = meta_graph.graph_def
     library = Library(graph_def.library.function)
+    check_functions(library.protos)
     graph = Graph("main", library.registry)
     graph.producer = graph_def.versions.producer
     init = _init_nodes(meta_graph)
@@ -128,9 +131,11 @@ def _placeholder(node_def: Any) -> Any:
     from tfpare.io.op_registry import op_spec
 
     spec = op_spec(node_def.op)
+    check_node(node_def, spec)
     attrs = {k: attr_io.decode(v) for k, v in node_def.attr.items()}
     new = node_def_pb2.NodeDef(name=node_def.name, op="Placeholder")
-    assert spec is not None
+    if spec is None or not spec.outputs:
+        raise UnsupportedModel(f"A signature feeds {node_def.name!r}, whose op {node_def.op!r} gives no known output.")
     attr_io.encode(spec.output_dtypes(attrs)[0], new.attr["dtype"])
     attr_io.encode(UNKNOWN, new.attr["shape"])
     return new
@@ -196,6 +201,8 @@ def _declared_slices(meta_graph: Any) -> dict[str, tuple[str, str]]:
             if not _parses(variable, data) or not variable.HasField("save_slice_info_def"):
                 continue
             info = variable.save_slice_info_def
+            if len(info.var_offset) != len(info.var_shape):
+                continue
             spans = ":".join(f"{o},{n}" for o, n in zip(info.var_offset, info.var_shape, strict=True))
             full = " ".join(str(d) for d in info.full_shape)
             found[graphdef.node_name(variable.variable_name)] = (info.full_name, f"{full} {spans}")
@@ -244,10 +251,12 @@ def restore_map(node_defs: Iterable[Any]) -> dict[str, tuple[str, str]]:
 
 def _restored_by(by_name: dict[str, Any], ref: str) -> tuple[str, str] | None:
     name, port = _canonical(ref)
-    while name in by_name and by_name[name].op == "Identity":
+    seen: set[str] = set()
+    while name in by_name and by_name[name].op == "Identity" and by_name[name].input and name not in seen:
+        seen.add(name)
         name, port = _canonical(by_name[name].input[0])
     node_def = by_name.get(name)
-    if node_def is None or node_def.op != "RestoreV2":
+    if node_def is None or node_def.op != "RestoreV2" or len(node_def.input) < 3:
         return None
     keys, specs = (_string_const(by_name, node_def.input[k]) for k in (1, 2))
     return (keys[port], specs[port]) if port < len(keys) and port < len(specs) else None
@@ -258,5 +267,6 @@ def _string_const(by_name: dict[str, Any], ref: str) -> list[str]:
     if node_def is None or node_def.op != "Const":
         return []
     array = attr_io.tensor_to_array(node_def.attr["value"].tensor)
-    assert dtype_of(array).name == "string"
-    return [s.decode() for s in array.reshape(-1).tolist()]
+    if dtype_of(array).name != "string":
+        return []
+    return [s.decode(errors="replace") for s in array.reshape(-1).tolist()]

@@ -14,7 +14,9 @@ from tfpare.errors import UnsupportedModel
 from tfpare.io import attrs as attr_io
 from tfpare.io.checkpoint import Checkpoint
 from tfpare.io.functions import Library
+from tfpare.io.node_checks import check_node
 from tfpare.io.saved_model import SavedModelFiles, asset_paths
+from tfpare.io.validate import check_functions
 from tfpare.ir.graph import Graph, Node, functions_of
 from tfpare.ir.model import Model, Signature, Variable
 from tfpare.ir.types import Attr
@@ -53,7 +55,9 @@ def read_meta_graph(files: SavedModelFiles, meta_graph: Any, signatures: dict[st
     """
     asset_paths(files, meta_graph)
     library = Library(meta_graph.graph_def.library.function)
+    check_functions(library.protos)
     objects = meta_graph.object_graph_def
+    _check_objects(objects)
     checkpoint = _checkpoint(files, objects)
     origin = V2Origin(files, meta_graph, {}, [], checkpoint=checkpoint)
     if checkpoint is not None:
@@ -69,6 +73,17 @@ def read_meta_graph(files: SavedModelFiles, meta_graph: Any, signatures: dict[st
         model.graphs.append(graph)
         origin.roots.append(name)
     return model
+
+
+def _check_objects(objects: Any) -> None:
+    """Every number by which objects refer to each other has to be one of theirs."""
+    referred = [c.node_id for o in objects.nodes for c in (*o.children, *o.dependencies)]
+    referred += [i for f in objects.concrete_functions.values() for i in f.bound_inputs]
+    for one in objects.nodes:
+        for saveable in one.saveable_objects.values():
+            referred += [saveable.save_function, saveable.restore_function]
+    if referred and not 0 <= min(referred) <= max(referred) < len(objects.nodes):
+        raise UnsupportedModel("The saved object refers to a part that it does not have. saved_model.pb is damaged.")
 
 
 def _checkpoint(files: SavedModelFiles, objects: Any) -> Checkpoint | None:
@@ -91,6 +106,8 @@ def _checkpoint_keys(objects: Any, checkpoint: Checkpoint) -> dict[int, str]:
         if pair in seen:
             continue
         seen.add(pair)
+        if pair[1] >= len(stored.nodes):
+            raise UnsupportedModel("The checkpoint refers to an object that it does not have. It is damaged.")
         saved, kept = objects.nodes[pair[0]], stored.nodes[pair[1]]
         for attribute in kept.attributes:
             if attribute.name == VALUE_KEY:
@@ -186,6 +203,7 @@ def _bind_variable(graph: Graph, arg: Node, object_id: int, saved: Any, model: M
 def _bind_constant(graph: Graph, arg: Node, operation: str, origin: V2Origin) -> None:
     for node_def in origin.meta_graph.graph_def.node:
         if node_def.name == operation and node_def.op == "Const":
+            check_node(node_def, graph.registry("Const"))
             value = attr_io.decode(node_def.attr["value"])
             type_ = attr_io.dtype_from_enum(node_def.attr["dtype"].type)
             _bind(graph, arg, graph.const(value, name=f"{arg.name}/const", type_=type_).node)  # type: ignore[arg-type]

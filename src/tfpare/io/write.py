@@ -11,12 +11,10 @@ from pathlib import Path
 
 from tfpare.errors import UnsupportedModel, UsageError
 from tfpare.io import checkpoint as checkpoint_io
-from tfpare.io import write_v1, write_v2
+from tfpare.io import saved_model, write_v1, write_v2
 from tfpare.ir.model import Model
 from tfpare.ir.types import Array
 
-# Files beside the graph that stay as they are; everything else of a SavedModel is written anew.
-_CARRIED = ("assets", "assets.extra")
 _FROZEN_SUFFIXES = (".pb", ".pbtxt")
 
 
@@ -107,7 +105,7 @@ def _write_v1(models: list[Model], out: Path) -> None:
 def _carry(model: Model, out: Path) -> None:
     if not model.path.is_dir():
         return
-    for name in _CARRIED:
+    for name in saved_model.CARRIED:
         if (model.path / name).is_dir():
             shutil.copytree(model.path / name, out / name)
     for file in model.path.glob("tfhub_module.pb"):

@@ -8,6 +8,7 @@ from typing import Any
 from tfpare.errors import UnsupportedModel
 from tfpare.io import attrs as attr_io
 from tfpare.io import functions, graphdef, saver, v1
+from tfpare.io.functions import called_functions
 from tfpare.io.naming import name_outputs
 from tfpare.io.shared_constants import share_constants
 from tfpare.ir.graph import functions_of
@@ -56,18 +57,6 @@ def write_library(model: Model, graph_def: Any, roots: list[str]) -> None:
 
 def _function_name(function_def: Any) -> str:
     return function_def.signature.name
-
-
-def called_functions(function_def: Any) -> list[str]:
-    """Names of functions that a FunctionDef's nodes call."""
-    found: list[str] = []
-    for node_def in function_def.node_def:
-        found.append(node_def.op)
-        for value in node_def.attr.values():
-            if value.HasField("func"):
-                found.append(value.func.name)
-            found.extend(f.name for f in value.list.func)
-    return found
 
 
 def meta_graph_of(model: Model, checkpoint: dict[str, Array], slices: dict[str, str]) -> Any:

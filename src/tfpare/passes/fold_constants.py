@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfpare import runtime
-from tfpare.engine.driver import control_anchor
+from tfpare.engine.placement import Placement, control_anchor
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.model import Model
 from tfpare.ir.types import Array, dtype
@@ -61,13 +61,13 @@ def _may_fold(node: Node) -> bool:
 
 def fold_graph(graph: Graph, result: PassResult, exclude: frozenset[str] = frozenset()) -> None:
     """Folds one graph in place; inputs come before readers, so whole subgraphs go in one sweep."""
-    fed = {v.node for v in graph.fed}
+    fed, placement = {v.node for v in graph.fed}, Placement(graph)
     for node in graph.topological():
         if node.op in exclude or node in fed or node in graph.pinned or node.op == "Const" or not node.dtypes:
             continue
         values = _evaluate(node, graph, result)
         if values is not None:
-            _replace(graph, node, values)
+            _replace(graph, node, values, placement)
             result.applied += 1
 
 
@@ -147,9 +147,9 @@ _ELEMENTWISE = frozenset(
 """Ops whose result is never larger than their broadcast inputs, so that an unknown static shape does no harm."""
 
 
-def _replace(graph: Graph, node: Node, values: list[Array]) -> None:
+def _replace(graph: Graph, node: Node, values: list[Array], placement: Placement) -> None:
     controls = dict.fromkeys((*node.controls, *(c for v in node.inputs for c in v.node.controls)))
-    if node.op in _SHAPE_OPS and graph.has_v1_control_flow:
+    if node.op in _SHAPE_OPS and placement.is_conditional(node):
         anchors = [control_anchor(graph, v, f"{node.name}/pivot") for v in node.inputs if v.constant is None]
         controls.update(dict.fromkeys(anchors))
     first: Value | None = None
@@ -157,6 +157,7 @@ def _replace(graph: Graph, node: Node, values: list[Array]) -> None:
     for port, array in enumerate(values):
         new = graph.const(array, name=f"{name}/folded", type_=node.dtypes[port].base, made_by="fold_constants")
         graph.set_controls(new.node, controls)
+        placement.adopt([new.node], node)
         graph.replace_value(Value(node, port), new)
         first = first or new
     assert first is not None
