@@ -2,8 +2,8 @@
 
     python benchmarks/scaling.py [--sizes 10000 100000] [--preset fast]
 
-The graph is a long chain of blocks of twenty nodes: convolution, batch norm in stored and in unfolded form, activations,
-identities, reshapes, duplicate subexpressions and a residual addition.
+The graph is a long chain of blocks of twenty nodes: convolution, batch norm in stored and in unfolded form,
+activations, identities, reshapes, duplicate subexpressions and a residual addition.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -99,9 +100,7 @@ def main() -> None:
     arguments = parser.parse_args()
     measure(100, arguments.preset)  # imports and kernels' first calls are not the graph's cost
     times = [measure(size, arguments.preset) for size in arguments.sizes]
-    for (a, b), (s, t) in zip(
-        zip(arguments.sizes, arguments.sizes[1:], strict=False), zip(times, times[1:], strict=False), strict=True
-    ):
+    for (a, b), (s, t) in zip(pairwise(arguments.sizes), pairwise(times), strict=True):
         print(f"{b / a:.0f} times the nodes took {t / s:.1f} times as long")
 
 

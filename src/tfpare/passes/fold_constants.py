@@ -23,15 +23,17 @@ FOLDABLE = frozenset(
     "Rsqrt ScatterNd Select SelectV2 Selu Shape ShapeN Sigmoid Sign Sin Sinh Size Slice Snapshot Softmax Softplus "
     "Softsign Split SplitV Sqrt Square SquaredDifference Squeeze StopGradient StridedSlice StringJoin Sub Sum Tan "
     "Tanh TensorScatterUpdate Tile TopKV2 Transpose TruncateDiv TruncateMod Unpack Where Xdivy Xlogy ZerosLike "
-    "SpaceToBatchND BatchToSpaceND SpaceToDepth DynamicStitch ParallelDynamicStitch BitwiseAnd BitwiseOr BitwiseXor Invert MatrixBandPart "
-    "Dequantize FakeQuantWithMinMaxVars FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVarsPerChannel "
-    "ResizeBilinear ResizeNearestNeighbor FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 StringLower StringUpper".split()
+    "SpaceToBatchND BatchToSpaceND SpaceToDepth DynamicStitch ParallelDynamicStitch BitwiseAnd BitwiseOr "
+    "BitwiseXor Invert MatrixBandPart Dequantize FakeQuantWithMinMaxVars "
+    "FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVarsPerChannel "
+    "ResizeBilinear ResizeNearestNeighbor FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 StringLower "
+    "StringUpper".split()
 )
 """Stateless, deterministic ops with bounded output. Never files, Python, random numbers, tables or custom ops."""
 
 _SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})
-# A result may be this much larger than the inputs that go with it. TensorFlow folds more (100 KiB, then 10 MiB) each time
-# it loads a model; in a file small pays.
+# A result may be this much larger than the inputs that go with it. TensorFlow folds more (100 KiB, then 10 MiB) each
+# time it loads a model; in a file small pays.
 _GROWTH_BYTES = 16 * 1024
 _MAX_BYTES = 10 * 1024 * 1024  # … unless it repeats one value, which is stored once; the executor's own limit
 
