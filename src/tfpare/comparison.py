@@ -108,7 +108,7 @@ def _compare(
             break
         report.feeds += 1
         for key, tally in tallies.items():
-            _count(tally, answer, key, outputs.get(key), tolerance)
+            _count(tally, reference, answer, key, outputs.get(key), tolerance)
     for tally in tallies.values():
         _finish(tally, tolerance)
         report.outputs.append(tally.result)
@@ -122,9 +122,11 @@ def _failed_run(runner: ModelRunner, tallies: dict[str, _Tally], error: TfpareEr
         runner.restart()
 
 
-def _count(tally: _Tally, answer: Answer, key: str, after: Array | None, tolerance: float | None) -> None:
+def _count(
+    tally: _Tally, reference: SignatureReference, answer: Answer, key: str, after: Array | None, tolerance: float | None
+) -> None:
     before = answer.first[key]
-    tolerance = _allowed(answer, key, before, tolerance)
+    tolerance = _allowed(reference, key, before, tolerance)
     tally.result.tolerance = max(tally.result.tolerance, tolerance)
     if after is None:
         tally.problems.append("the candidate does not give this output")
@@ -145,10 +147,10 @@ def _count(tally: _Tally, answer: Answer, key: str, after: Array | None, toleran
     tally.rows += found.rows
 
 
-def _allowed(answer: Answer, key: str, before: Array, tolerance: float | None) -> float:
-    """The tolerance for one answer: more than the usual where the original's own rounding is known to be larger."""
+def _allowed(reference: SignatureReference, key: str, before: Array, tolerance: float | None) -> float:
+    """The tolerance for one output: more than the usual where the original's own rounding is known to be larger."""
     usual = tolerance_of(dtype_of(before).name, tolerance)
-    return usual if tolerance is not None or not usual else max(usual, ROUNDINGS * answer.rounding.get(key, 0.0))
+    return usual if tolerance is not None or not usual else max(usual, ROUNDINGS * reference.rounding.get(key, 0.0))
 
 
 def _finish(tally: _Tally, tolerance: float | None) -> None:

@@ -31,17 +31,11 @@ _RANDOM_ENDINGS = ("CandidateSampler", "DistortedBoundingBox", "DistortedBoundin
 
 @dataclass(slots=True)
 class Answer:
-    """Inputs and what the original answers to them, and answers when it is asked again.
-
-    Attributes:
-        rounding: by output, how far the original is apart from itself with other kernels, relative to the output's
-            largest magnitude; filled in when it is wanted.
-    """
+    """Inputs and what the original answers to them, and answers when it is asked again."""
 
     feeds: dict[str, Array]
     first: dict[str, Array]
     again: list[dict[str, Array]] = field(default_factory=list[dict[str, Array]])
-    rounding: dict[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(slots=True)
@@ -52,12 +46,15 @@ class SignatureReference:
         answers: to accepted inputs, in the order of the calls.
         refusal: why the original refused the last input that was tried.
         was_given: whether the user gave the inputs.
+        rounding: by output, how far the original is apart from itself with other kernels, relative to the output's
+            largest magnitude, over all inputs; filled in when it is wanted.
     """
 
     name: str
     answers: list[Answer] = field(default_factory=list[Answer])
     refusal: str = ""
     was_given: bool = False
+    rounding: dict[str, float] = field(default_factory=dict[str, float])
 
 
 class Original:
@@ -121,7 +118,8 @@ class Original:
                     except RunRefused:  # an op that only the other set of kernels has
                         continue
                     for key, before in answer.first.items():
-                        answer.rounding[key] = difference(before, other[key], None).max_rel
+                        found_now = difference(before, other[key], None).max_rel
+                        reference.rounding[key] = max(found_now, reference.rounding.get(key, 0.0))
 
     def _replay(
         self,
