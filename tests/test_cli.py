@@ -156,6 +156,7 @@ def test_optimize_passes_its_flags_on(optimized):
         *("optimize", MNIST, "-o", "out", "--preset", "exact", "--tag_set", "serve,gpu", "--signature_def", "a"),
         *("--signature-def", "b", "--disable", "merge_pads,fold-constants", "--bind", "is_training=false"),
         *("--bind", "keep=0.5", "--remove_asserts", "--no-verify", "--overwrite", "--tolerance", "0"),
+        *("--freeze-limit", "500MB"),
         *("--input_names", "x:0,y:0", "--output_names", "z:0", "--input_exprs", "x=[[1.0]]"),
     )
     assert done.exit_code == 0, done.stderr
@@ -165,6 +166,7 @@ def test_optimize_passes_its_flags_on(optimized):
     assert {k: v.tolist() for k, v in options.bind.items()} == {"is_training": False, "keep": 0.5}
     assert (options.remove_asserts, options.verify, options.overwrite) == (True, False, True)
     assert options.verification.tolerance == 0
+    assert options.freeze_limit_bytes == 500_000_000
     assert options.verification.input_exprs == "x=[[1.0]]"
     assert (options.input_names, options.output_names) == (("x:0", "y:0"), ("z:0",))
 
@@ -208,6 +210,7 @@ def test_flags_replace_the_recipe(optimized, tmp_path):
         ("tolerance = -1", "tolerance = -1"),
         ('remove_asserts = "perhaps"', "remove_asserts"),
         ("bind = 3", "bind = 3"),
+        ('freeze_limit = "much"', "freeze_limit = 'much'"),
         ("preset = ", "no TOML"),
     ],
 )

@@ -132,7 +132,8 @@ class _Job:
         return verifier
 
     def _pipeline(self, stop_after: int | None = None) -> Pipeline:
-        passes = PassOptions(remove_asserts=self.options.remove_asserts, bind=self.options.bind)
+        given = self.options
+        passes = PassOptions(given.freeze_limit_bytes, remove_asserts=given.remove_asserts, bind=given.bind)
         return make_pipeline(self.options.preset, self.options.disable, self.options.only, passes, stop_after)
 
     def _rewrite(self, models: list[Model], stop_after: int | None = None) -> Pipeline:

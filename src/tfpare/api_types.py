@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfpare.ir.types import Array
+from tfpare.passes.base import FREEZE_LIMIT_BYTES
 from tfpare.pipeline import StepReport
 from tfpare.verifier import VerifyOptions, VerifyReport
 
@@ -23,6 +24,7 @@ class OptimizeOptions:
         disable, only: names of rules and passes.
         bind: placeholder name → value that it gets for good.
         remove_asserts: also remove Assert and Print.
+        freeze_limit_bytes: constants get no larger than this together; the largest variables stay variables.
         overwrite: replace an existing output.
         verify: prove the result before it is published.
         verification: how.
@@ -37,6 +39,7 @@ class OptimizeOptions:
     only: tuple[str, ...] = ()
     bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
     remove_asserts: bool = False
+    freeze_limit_bytes: int = FREEZE_LIMIT_BYTES
     overwrite: bool = False
     verify: bool = True
     verification: VerifyOptions = field(default_factory=VerifyOptions)

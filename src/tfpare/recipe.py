@@ -20,6 +20,7 @@ value.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,6 +32,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from tfpare.api_types import OptimizeOptions
 from tfpare.errors import UsageError, nearest
 from tfpare.ir.types import Array
+from tfpare.passes.base import FREEZE_LIMIT_BYTES
 from tfpare.pipeline import PRESETS
 from tfpare.verifier import VerifyOptions
 
@@ -47,6 +49,19 @@ Scalar = bool | int | float | str
 def _as_list(value: object) -> object:
     """`"a, b"` and `["a", "b"]` are the same."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _as_bytes(value: object) -> object:
+    """`"500MB"` is 500,000,000, `"1GiB"` is 2³⁰, a number is bytes."""
+    match = (
+        re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)(i?)B?\s*", value, re.IGNORECASE)
+        if isinstance(value, str)
+        else None
+    )
+    if match is None:
+        return value
+    number, prefix, binary = match.groups()
+    return round(float(number) * (1024 if binary else 1000) ** " KMG".index(prefix.upper() or " "))
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
@@ -66,6 +81,7 @@ class Recipe(BaseModel):
     only: Names = ()
     bind: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict[str, "Scalar | list[Scalar]"])
     remove_asserts: bool = False
+    freeze_limit: Annotated[int, BeforeValidator(_as_bytes), Field(ge=0)] = FREEZE_LIMIT_BYTES
     op_library: tuple[Path, ...] = ()
     data: Path | None = None
     inputs: str = ""
@@ -86,6 +102,7 @@ class Recipe(BaseModel):
             only=self.only,
             bind={name: _array(value) for name, value in self.bind.items()},
             remove_asserts=self.remove_asserts,
+            freeze_limit_bytes=self.freeze_limit,
             overwrite=self.overwrite,
             verify=self.verify,
             verification=self._verification(),

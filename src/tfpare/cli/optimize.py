@@ -56,6 +56,12 @@ def optimize(
     remove_asserts: Annotated[
         bool | None, typer.Option("--remove-asserts", help="Also remove Assert and Print.")
     ] = None,
+    freeze_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--freeze-limit", metavar="SIZE", help="Most that all constants may take; larger variables stay. [1.9GB]"
+        ),
+    ] = None,
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Settings from a file; flags replace them.")
     ] = None,
@@ -84,6 +90,7 @@ def optimize(
         "disable": split(disable) or None,
         "only": split(only) or None,
         "remove_asserts": remove_asserts,
+        "freeze_limit": freeze_limit,
         "op_library": op_library or None,
         "data": data,
         "inputs": inputs,

@@ -24,7 +24,10 @@ class Saved:
 
 
 def add_saver(meta_graph: Any, saved: Sequence[Saved]) -> None:
-    """Adds the ops and the SaverDef; without variables the restore op does nothing."""
+    """Adds the ops and the SaverDef; without variables the restore op does nothing.
+
+    Variables that share a key are read-only copies of one value: it is written once.
+    """
     graph_def, prefix = meta_graph.graph_def, _free_prefix(meta_graph.graph_def)
     filename = graph_def.node.add(name=f"{prefix}/filename", op="Placeholder")
     attr_io.encode(dtype("string"), filename.attr["dtype"])
@@ -32,15 +35,19 @@ def add_saver(meta_graph: Any, saved: Sequence[Saved]) -> None:
     save = graph_def.node.add(name=f"{prefix}/save", op="Identity", input=[filename.name])
     attr_io.encode(dtype("string"), save.attr["T"])
     if saved:
-        _strings(graph_def, f"{prefix}/keys", [s.key for s in saved])
-        _strings(graph_def, f"{prefix}/slices", [s.slice_spec for s in saved])
+        stored = list({(s.key, s.slice_spec): s for s in saved}.values())
+        positions = {(s.key, s.slice_spec): k for k, s in enumerate(stored)}
+        _strings(graph_def, f"{prefix}/keys", [s.key for s in stored])
+        _strings(graph_def, f"{prefix}/slices", [s.slice_spec for s in stored])
         source = [filename.name, f"{prefix}/keys", f"{prefix}/slices"]
         read = graph_def.node.add(name=f"{prefix}/restore", op="RestoreV2", input=source)
-        read.attr["dtypes"].list.type.extend(s.dtype_enum for s in saved)
+        read.attr["dtypes"].list.type.extend(s.dtype_enum for s in stored)
         write = graph_def.node.add(name=f"{prefix}/write", op="SaveV2", input=source)
-        write.attr["dtypes"].list.type.extend(s.dtype_enum for s in saved)
+        write.attr["dtypes"].list.type.extend(s.dtype_enum for s in stored)
         for k, one in enumerate(saved):
-            restore.input.append("^" + _assign(graph_def, f"{prefix}/assign_{k}", one, f"{prefix}/restore:{k}"))
+            value = f"{prefix}/restore:{positions[one.key, one.slice_spec]}"
+            restore.input.append("^" + _assign(graph_def, f"{prefix}/assign_{k}", one, value))
+        for k, one in enumerate(stored):
             write.input.append(_read(graph_def, f"{prefix}/read_{k}", one))
         save.input.append("^" + write.name)
     meta_graph.saver_def.Clear()

@@ -194,7 +194,8 @@ def _bind_variable(graph: Graph, arg: Node, object_id: int, saved: Any, model: M
     dtype, shape = attr_io.dtype_from_enum(saved.dtype), attr_io.shape_from_proto(saved.shape)
     checkpoint, stored = origin.checkpoint, origin.checkpoint_keys[object_id]
     assert checkpoint is not None
-    model.variables[key] = Variable(key, dtype, shape, lambda: checkpoint.tensor(stored), stored)
+    label = stored.partition("/.ATTRIBUTES")[0]
+    model.variables[key] = Variable(key, dtype, shape, lambda: checkpoint.tensor(stored), stored, label=label)
     attrs: dict[str, Attr] = {"dtype": dtype, "shape": shape, "shared_name": key}
     handle = graph.add("VarHandleOp", (), attrs, name=f"{arg.name}/handle")
     _bind(graph, arg, handle)

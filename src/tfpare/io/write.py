@@ -97,9 +97,7 @@ def _write_v1(models: list[Model], out: Path) -> None:
     if tensors:
         (out / "variables").mkdir()
         checkpoint_io.write(out / "variables" / "variables", tensors, slices)
-    if proto.ByteSize() > write_v1.MAX_PROTO_BYTES:
-        raise UnsupportedModel("The graph is larger than 2 GB although its largest variables stayed variables.")
-    (out / "saved_model.pb").write_bytes(proto.SerializeToString(deterministic=True))
+    (out / "saved_model.pb").write_bytes(write_v1.serialize(proto))
 
 
 def _carry(model: Model, out: Path) -> None:

@@ -18,7 +18,7 @@ from tfpare.ir.types import Array
 # Collections that say how to initialise a model or belong to a hub module; the rest (variables, losses, summaries,
 # control-flow contexts) describes the training graph.
 _KEPT_COLLECTIONS = ("saved_model_assets", "saved_model_main_op", "legacy_init_op", "table_initializer")
-MAX_PROTO_BYTES = 2**31 - 1
+_MAX_PROTO_BYTES = 2**31 - 1
 
 
 def graph_def_of(model: Model) -> Any:
@@ -118,6 +118,25 @@ def _remaining(model: Model, checkpoint: dict[str, Array], slices: dict[str, str
     return saved
 
 
+def serialize(proto: Any) -> bytes:
+    """The proto's bytes.
+
+    Raises:
+        UnsupportedModel: they would be more than the 2 GB that a proto can hold.
+    """
+    from google.protobuf.message import EncodeError
+
+    try:
+        if proto.ByteSize() <= _MAX_PROTO_BYTES:
+            return proto.SerializeToString(deterministic=True)
+    except EncodeError:
+        pass
+    raise UnsupportedModel(
+        "The graph with its constants is larger than the 2 GB that a file can hold. Let more variables stay variables "
+        "with a smaller --freeze-limit, such as 1GB, and write a SavedModel (-o DIR)."
+    )
+
+
 def write_frozen(model: Model, path: Path) -> None:
     """Writes a frozen GraphDef (text for `.pbtxt`).
 
@@ -132,11 +151,7 @@ def write_frozen(model: Model, path: Path) -> None:
                 f"Variable {node.name!r} stays a variable, which a frozen .pb cannot hold. Write a SavedModel: -o DIR."
             )
     graph_def = graph_def_of(model)
-    if graph_def.ByteSize() > MAX_PROTO_BYTES:
-        raise UnsupportedModel(
-            "The frozen graph is larger than the 2 GB that a .pb can hold. Write a SavedModel: -o DIR."
-        )
     if path.suffix == ".pbtxt":
         path.write_text(text_format.MessageToString(graph_def))
     else:
-        path.write_bytes(graph_def.SerializeToString(deterministic=True))
+        path.write_bytes(serialize(graph_def))

@@ -11,9 +11,10 @@ import numpy as np
 
 from tfpare.io import checkpoint as checkpoint_io
 from tfpare.io import graphdef, saver
+from tfpare.io.functions import called_functions
 from tfpare.io.shared_constants import share_constants
 from tfpare.io.v2 import VALUE_KEY, V2Origin, object_key
-from tfpare.io.write_v1 import called_functions, write_library
+from tfpare.io.write_v1 import serialize, write_library
 from tfpare.ir.graph import Graph, Value
 from tfpare.ir.model import Alias, Model
 from tfpare.ir.types import Array, Attr, Func
@@ -25,13 +26,15 @@ class _Plan:
 
     Attributes:
         captures: root function → positions (among its captures) that stay.
-        variables: saved-object ids of variables that stay.
+        variables: saved-object ids of variables that stay, and their keys in the checkpoint.
         functions: names of concrete functions that stay.
+        same: variable → another one that has the same key, and takes its place (a loader restores one object a key).
     """
 
     captures: dict[str, list[int]]
-    variables: set[int]
+    variables: dict[int, str]
     functions: set[str]
+    same: dict[int, int]
 
 
 def write(model: Model, out: Path) -> None:
@@ -53,10 +56,10 @@ def write(model: Model, out: Path) -> None:
         if name in model.signatures or name.startswith("__saved_model"):
             meta_graph.signature_def[name].CopyFrom(signature)
     keeps_saver = _has_other_saveables(origin)
-    _write_main_graph(model, origin, plan, meta_graph, keeps_saver)
     new_ids = _write_objects(origin, plan, meta_graph.object_graph_def, model)
+    _write_main_graph(model, origin, plan, meta_graph, keeps_saver)
     _write_checkpoint(origin, plan, meta_graph.object_graph_def, new_ids, out, keeps_saver)
-    (out / "saved_model.pb").write_bytes(proto.SerializeToString(deterministic=True))
+    (out / "saved_model.pb").write_bytes(serialize(proto))
 
 
 def _plan(model: Model, origin: V2Origin) -> _Plan:
@@ -76,8 +79,16 @@ def _plan(model: Model, origin: V2Origin) -> _Plan:
         used |= {origin.captures[name][k] for k in captures[name]}
     for name in opaque:
         used |= set(objects.concrete_functions[name].bound_inputs)
-    variables = {i for i in used if objects.nodes[i].WhichOneof("kind") == "variable"}
-    return _Plan(captures, variables, opaque | set(captures))
+    variables = {i for i in sorted(used) if objects.nodes[i].WhichOneof("kind") == "variable"}
+    keys = {i: _checkpoint_key(model, origin, i) for i in variables}
+    first = {key: i for i, key in sorted(keys.items(), reverse=True)}
+    same = {i: first[key] for i, key in keys.items() if key and first[key] != i}
+    return _Plan(captures, keys, opaque | set(captures), same)
+
+
+def _checkpoint_key(model: Model, origin: V2Origin, object_id: int) -> str:
+    variable = model.variables.get(object_key(object_id))
+    return variable.checkpoint_key if variable is not None else origin.checkpoint_keys.get(object_id, "")
 
 
 def _call_primary(alias: Alias, origin: V2Origin, primary_kept: list[int], model: Model) -> list[int]:
@@ -189,12 +200,12 @@ def _main_nodes(
         if function in plan.captures:
             _drop_captures(copy, origin.captures[function], plan.captures[function], handles)
         changed[copy.name] = copy
-    wanted = _main_roots(origin, meta_graph, keeps_saver)
+    wanted = _main_roots(origin.meta_graph.saver_def if keeps_saver else None, meta_graph)
     nodes = graphdef.reachable(changed.values(), [w for w in wanted if w.partition(":")[0] in changed])
     saved: list[saver.Saved] = []
     for node in nodes:
-        if node.name in handles and handles[node.name] in origin.checkpoint_keys:
-            key = origin.checkpoint_keys[handles[node.name]]
+        key = plan.variables.get(handles.get(node.name, -1))
+        if key:
             saved.append(saver.Saved(node.name, node.attr["dtype"].type, key))
     return nodes, saved
 
@@ -213,21 +224,20 @@ def _drop_captures(node_def: Any, captures: list[int], kept: list[int], handles:
     node_def.attr["Tin"].list.type.extend(types[k] for k in positions)
 
 
-def _main_roots(origin: V2Origin, meta_graph: Any, keeps_saver: bool) -> list[str]:
+def _main_roots(old_saver: Any | None, meta_graph: Any) -> list[str]:
     roots = [o.name for s in meta_graph.signature_def.values() for o in s.outputs.values()]
     roots += [i.name for s in meta_graph.signature_def.values() for i in s.inputs.values()]
     roots += [a.tensor_info.name for a in meta_graph.asset_file_def]
     for collection in meta_graph.collection_def.values():
         roots += list(collection.node_list.value)
-    for node in origin.meta_graph.object_graph_def.nodes:
+    for node in meta_graph.object_graph_def.nodes:
         kind = node.WhichOneof("kind")
         if kind == "constant":
             roots.append(node.constant.operation)
         elif kind == "captured_tensor":
             roots.append(node.captured_tensor.name)
-    if keeps_saver:
-        old = origin.meta_graph.saver_def
-        roots += [old.filename_tensor_name, old.save_tensor_name, old.restore_op_name]
+    if old_saver is not None:
+        roots += [old_saver.filename_tensor_name, old_saver.save_tensor_name, old_saver.restore_op_name]
     return roots
 
 
@@ -236,6 +246,7 @@ def _write_objects(origin: V2Origin, plan: _Plan, into: Any, model: Model) -> di
     source = origin.meta_graph.object_graph_def
     keep = _live_objects(source, plan, model)
     new_ids = {old: new for new, old in enumerate(sorted(keep))}
+    new_ids.update({i: new_ids[first] for i, first in plan.same.items() if first in new_ids})
     for old in sorted(keep):
         node = into.nodes.add()
         node.CopyFrom(source.nodes[old])
@@ -277,6 +288,7 @@ def _live_objects(source: Any, plan: _Plan, model: Model) -> set[int]:
         stack.extend([bound[k] for k in plan.captures[name]] if name in plan.captures else bound)
     while stack:
         index = stack.pop()
+        index = plan.same.get(index, index)
         if index in seen or not _is_live(source.nodes[index], index, plan):
             continue
         seen.add(index)
@@ -310,16 +322,15 @@ def _write_checkpoint(
             shutil.copy2(file, variables / file.name)
         return
     tensors: dict[str, Array] = {}
-    graph = _object_graph(origin, objects, new_ids)
-    for old in sorted(plan.variables):
-        key = origin.checkpoint_keys.get(old)
-        if key is not None and origin.checkpoint is not None:
+    graph = _object_graph(origin, plan, objects, new_ids)
+    for key in sorted(set(plan.variables.values())):
+        if key and origin.checkpoint is not None:
             tensors[key] = origin.checkpoint.tensor(key)
     tensors[checkpoint_io.OBJECT_GRAPH_KEY] = np.array(graph.SerializeToString(deterministic=True), object)
     checkpoint_io.write(variables / "variables", tensors)
 
 
-def _object_graph(origin: V2Origin, objects: Any, new_ids: dict[int, int]) -> Any:
+def _object_graph(origin: V2Origin, plan: _Plan, objects: Any, new_ids: dict[int, int]) -> Any:
     """The checkpoint's own description of the objects, in the numbering of the saved objects."""
     from tensorflow.core.protobuf import trackable_object_graph_pb2
 
@@ -329,7 +340,7 @@ def _object_graph(origin: V2Origin, objects: Any, new_ids: dict[int, int]) -> An
         for child in node.children:
             into.children.add(local_name=child.local_name, node_id=child.node_id)
     for old, new in new_ids.items():
-        if old in origin.checkpoint_keys:
+        if plan.variables.get(old) and old not in plan.same:
             name = origin.meta_graph.object_graph_def.nodes[old].variable.name
-            graph.nodes[new].attributes.add(name=VALUE_KEY, full_name=name, checkpoint_key=origin.checkpoint_keys[old])
+            graph.nodes[new].attributes.add(name=VALUE_KEY, full_name=name, checkpoint_key=plan.variables[old])
     return graph

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from tfpare.ir.graph import Graph, functions_of
+from tfpare.ir.graph import Graph, Node, functions_of
 from tfpare.ir.types import Array, DType, Shape
 
 
@@ -42,6 +42,7 @@ class Variable:
     Attributes:
         key: the handle's shared name (or, for object-based models, `object/<id>`).
         checkpoint_key: the tensor's name in the checkpoint, with `slice_spec` for a partition of it.
+        label: what the user knows it by.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Variable:
     load: Callable[[], Array]
     checkpoint_key: str = ""
     slice_spec: str = ""
+    label: str = ""
 
     @property
     def n_bytes(self) -> int:
@@ -63,12 +65,14 @@ class Alias:
     """An entry function that computes what another one computes.
 
     Attributes:
-        graph: the function as it was, for its arguments and result names.
+        args: its parameters (nodes of op `_Arg` without readers); results: its result names.
         primary: name of the function that holds the body.
         positions: for each result, its position among the primary's results.
     """
 
-    graph: Graph
+    name: str
+    args: list[Node]
+    results: list[str]
     primary: str
     positions: list[int]
 

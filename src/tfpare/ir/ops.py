@@ -77,9 +77,10 @@ EFFECT_FREE = frozenset(
     "LookupTableSizeV2 RandomUniform RandomStandardNormal RandomUniformInt TruncatedNormal RandomShuffle Multinomial "
     "RandomGamma RandomPoissonV2 ParameterizedTruncatedNormal AnonymousHashTable TensorArrayV3 TensorArrayReadV3 "
     "TensorArrayGatherV3 TensorArraySizeV3 TensorArrayConcatV3 Stack StackV2 "
+    "RefSwitch RefMerge RefEnter RefExit RefNextIteration RefIdentity RefSelect IsVariableInitialized "
     "IteratorGetNext _Arg".split()
 )
-"""Ops that the registry calls stateful though nobody misses them when no one reads their result."""
+"""Ops that only look as if they had an effect: nobody misses them when no one reads their result."""
 
 RANDOM = frozenset(
     "RandomUniform RandomStandardNormal RandomUniformInt TruncatedNormal RandomShuffle Multinomial RandomGamma "
@@ -99,7 +100,10 @@ CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 
 
 def is_effectful(op: str, spec: OpSpec | None) -> bool:
-    """Whether running the op matters beyond its outputs; an unknown op is taken to do so."""
+    """Whether running the op matters beyond its outputs; an unknown op is taken to do so.
+
+    The registry does not call Assign, ScatterUpdate and their like stateful: they take a reference to what they write.
+    """
     if op in EFFECT_FREE or op in CALLS:
         return False
-    return spec is None or spec.is_stateful
+    return spec is None or spec.is_stateful or any(a.is_ref for a in spec.inputs)

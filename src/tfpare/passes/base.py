@@ -10,18 +10,20 @@ from tfpare.engine.rule import Effect
 from tfpare.ir.model import Model
 from tfpare.ir.types import Array
 
+FREEZE_LIMIT_BYTES = 1_900_000_000  # a serialized GraphDef cannot exceed 2 GiB; the rest is for the nodes
+
 
 @dataclass(slots=True)
 class PassOptions:
     """What the user decides.
 
     Attributes:
-        freeze_limit_bytes: variables beyond this sum stay variables (a GraphDef cannot exceed 2 GB).
+        freeze_limit_bytes: constants get no larger than this together; the largest variables stay variables.
         remove_asserts: also remove Assert and Print.
         bind: placeholder name → value that it gets for good.
     """
 
-    freeze_limit_bytes: int = 1_900_000_000
+    freeze_limit_bytes: int = FREEZE_LIMIT_BYTES
     remove_asserts: bool = False
     bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
