@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml
 	  echo "Name another one, for example: make PYTHON=python3.11 test"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing tfpare, TensorFlow and the tools into $(VENV) (a few minutes the first time)"
-	@$(BIN)/$(PIP) -e '.[cpu,dev]'
+	@$(BIN)/$(PIP) -e '.[cpu,dev]' $(if $(EXTRA),'$(EXTRA)')
 	@touch $@
 
 test: $(STAMP)  ## Run the tests
@@ -33,8 +33,7 @@ test-slow: $(STAMP)  ## Run the tests that need big models or a long time
 	$(BIN)/pytest -m slow
 
 test-oldest:  ## Run the tests with the oldest supported TensorFlow, in a .venv of its own
-	@$(MAKE) VENV=.venv-oldest venv
-	@.venv-oldest/bin/$(PIP) '$(OLDEST)'
+	@$(MAKE) VENV=.venv-oldest EXTRA='$(OLDEST)' venv
 	.venv-oldest/bin/pytest -n $(JOBS)
 
 lint: $(STAMP)  ## Check style and formatting (ruff)
