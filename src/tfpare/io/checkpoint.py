@@ -37,13 +37,21 @@ class Checkpoint:
     def tensor(self, key: str, slice_spec: str = "") -> Array:
         """The value stored under `key`; with a slice spec such as `2000 16 0,667:0,16`, that part of it."""
         try:
-            value: Array = self._reader.get_tensor(key)
+            value: Array = self._restore(key)
         except Exception as error:
             raise UnsupportedModel(
                 f"Tensor {key!r} of checkpoint {self.prefix} cannot be read: {_first_line(error)}. "
                 "A data file is missing or cut off."
             ) from error
         return value[parse_slice(slice_spec)] if slice_spec else value
+
+    def _restore(self, key: str) -> Array:
+        """By the op: what the reader's own get_tensor returns stays in memory after it was freed."""
+        import tensorflow as tf
+
+        dtypes = [self._reader.get_variable_to_dtype_map()[key]]
+        arguments = {"prefix": str(self.prefix), "tensor_names": [key], "shape_and_slices": [""]}
+        return tf.raw_ops.RestoreV2(**arguments, dtypes=dtypes)[0].numpy()
 
     def object_graph(self) -> Any | None:
         """The `TrackableObjectGraph` proto, None in a checkpoint of TF 1."""
@@ -52,7 +60,8 @@ class Checkpoint:
         if OBJECT_GRAPH_KEY not in self:
             return None
         proto = trackable_object_graph_pb2.TrackableObjectGraph()
-        proto.ParseFromString(self._reader.get_tensor(OBJECT_GRAPH_KEY))
+        content: Any = self.tensor(OBJECT_GRAPH_KEY)
+        proto.ParseFromString(content)
         return proto
 
 
@@ -70,18 +79,21 @@ def parse_slice(spec: str) -> tuple[slice, ...]:
 
 
 def write(prefix: Path, tensors: dict[str, Array], slices: dict[str, str] | None = None) -> None:
-    """Writes a checkpoint with TensorFlow's own writer."""
+    """Writes a checkpoint with TensorFlow's own writer.
+
+    Raises:
+        OSError: the disk is full, or the like.
+    """
     import tensorflow as tf
 
     names = list(tensors)
     specs = [(slices or {}).get(n, "") for n in names]
     keys = [n.partition("@")[0] for n in names]
-    tf.raw_ops.SaveV2(
-        prefix=str(prefix),
-        tensor_names=keys,
-        shape_and_slices=specs,
-        tensors=[tf.constant(tensors[n]) for n in names],
-    )
+    constants = [tf.constant(tensors[n]) for n in names]
+    try:
+        tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=keys, shape_and_slices=specs, tensors=constants)
+    except tf.errors.OpError as error:
+        raise OSError(_first_line(error)) from error
 
 
 def _first_line(error: Exception) -> str:

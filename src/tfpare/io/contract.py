@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfpare.errors import UsageError
-from tfpare.io import read, saved_model
+from tfpare.io import graphdef, read, saved_model
 from tfpare.ir.model import Signature
 
 
@@ -39,6 +39,8 @@ def contract_of(path: Path, tags: tuple[str, ...], original: Mapping[str, Signat
         raise UsageError(f"{path} is a Keras file. Export it to a SavedModel first (model.export(DIR)).")
     if form == "checkpoint" and path.suffix == ".meta":
         path = path.with_suffix("")
+    if form == "graphdef":
+        graphdef.read_graphdef(path)
     if form != "saved_model":
         return Contract(path, form, (), original)
     files = saved_model.parse(path)

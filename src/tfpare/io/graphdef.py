@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfpare.errors import InvariantError, UnsupportedModel
+from tfpare.errors import UnsupportedModel
 from tfpare.io import attrs as attr_io
 from tfpare.io.node_checks import check_node
 from tfpare.io.op_registry import op_spec
@@ -32,7 +32,10 @@ def read_graphdef(path: Path) -> Any:
     from google.protobuf import message, text_format
     from tensorflow.core.framework import graph_pb2
 
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnsupportedModel(f"{path} cannot be read: {error.strerror}.") from error
     graph_def = graph_pb2.GraphDef()
     try:
         graph_def.ParseFromString(data)
@@ -108,20 +111,26 @@ def add_nodes(graph: Graph, node_defs: Iterable[Any], resolve: Callable[[str], V
             raise UnsupportedModel(f"Input {error} of node {node.name!r} is not in the graph.") from error
 
 
+def unknown_op(op: str, node: str) -> UnsupportedModel:
+    """The refusal of an op that nobody registered."""
+    return UnsupportedModel(
+        f"Op {op!r} of node {node!r} is not registered in this TensorFlow. Load the library that defines it with "
+        "--op_library, or use the TensorFlow version that wrote the model."
+    )
+
+
 def _add_node(graph: Graph, node_def: Any) -> Node:
-    check_node(node_def, graph.registry(node_def.op))
+    spec = graph.registry(node_def.op)
+    if spec is None:
+        raise unknown_op(node_def.op, node_def.name)
+    check_node(node_def, spec)
     attrs: dict[str, Attr] = {}
     for key, value in node_def.attr.items():
         if key not in STALE_ATTRS:
             attrs[key] = attr_io.decode(value)
     if node_def.name in graph.nodes:
         raise UnsupportedModel(f"Two nodes of the graph have the name {node_def.name!r}. The file is damaged.")
-    try:
-        node = graph.add(node_def.op, (), attrs, name=node_def.name, device=node_def.device)
-    except InvariantError as error:
-        raise UnsupportedModel(
-            f"{error} Load the library that defines it with --op_library, or use the TensorFlow version that wrote it."
-        ) from error
+    node = graph.add(node_def.op, (), attrs, name=node_def.name, device=node_def.device)
     if node.op == "Const":
         node.shapes = (attr_io.shape_from_proto(node_def.attr["value"].tensor.tensor_shape),)
     return node

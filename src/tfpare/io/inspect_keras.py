@@ -17,7 +17,10 @@ from tfpare.errors import UnsupportedModel
 _CONFIG_LIMIT_BYTES = 64 << 20  # real configurations have a few MB; more is a decompression bomb
 
 # What zipfile, json and h5py raise, and our own reading of a configuration that is no tree of dictionaries.
-_DAMAGED = (KeyError, ValueError, OSError, RuntimeError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (
+    *(KeyError, ValueError, TypeError, AttributeError, RuntimeError),
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(slots=True)
@@ -52,17 +55,22 @@ def read_keras(path: Path) -> KerasFacts:
 def _archive(path: Path) -> KerasFacts:
     try:
         with zipfile.ZipFile(path) as archive:
-            config = json.loads(_member(archive, "config.json"))
-            metadata = json.loads(_member(archive, "metadata.json"))
+            config = json.loads(member(archive, "config.json"))
+            metadata = json.loads(member(archive, "metadata.json"))
             weights = sum(i.file_size for i in archive.infolist() if i.filename.endswith((".h5", ".npz")))
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UnsupportedModel(f"{path} is no Keras model file: {error}") from error
     return KerasFacts(
         str(metadata.get("keras_version", "")), str(config.get("class_name", "")), _layers(config), weights
     )
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+def member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A small file of the archive.
+
+    Raises:
+        ValueError: it is too large for a configuration.
+    """
     if archive.getinfo(name).file_size > _CONFIG_LIMIT_BYTES:
         raise ValueError(f"{name} is larger than {_CONFIG_LIMIT_BYTES >> 20} MiB")
     return archive.read(name)
@@ -79,7 +87,7 @@ def _hdf5(path: Path) -> KerasFacts:
             layers = _layers(config) or [LayerFacts("", _text(n)) for n in weights.attrs.get("layer_names", ())]
             version, model_class = _text(attrs.get("keras_version", "")), str(config.get("class_name", ""))
             return KerasFacts(version, model_class, layers, _dataset_bytes(weights))
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UnsupportedModel(f"{path} is no Keras model file: {error}") from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tfpare.errors import UnsupportedModel
+from tfpare.io.inspect_keras import DAMAGED, member
 
 _TIMEOUT_S = 900
 _CODE = """
@@ -34,6 +35,7 @@ def export(path: Path, out: Path) -> None:
             text=True,
             timeout=_TIMEOUT_S,
             check=False,
+            cwd=out.parent,  # `-c` imports from the working directory: it must be one that nobody else writes
         )
     except subprocess.TimeoutExpired as error:
         raise UnsupportedModel(f"Keras did not load {path} within {_TIMEOUT_S} s.") from error
@@ -48,8 +50,8 @@ def refuse_code(path: Path) -> None:
     Raises:
         UnsupportedModel: a Lambda layer, or the file cannot be read.
     """
-    names = _class_names(model_config(path))
-    if "Lambda" in names:
+    names = {n.rpartition(">")[2].strip("_").lower() for n in _class_names(model_config(path))}
+    if "lambda" in names:
         raise UnsupportedModel(
             f"{path} has a Lambda layer: Python code that would run when it is loaded. Replace the layer, or export "
             "the model to a SavedModel yourself if you trust it."
@@ -67,9 +69,9 @@ def model_config(path: Path) -> Any:
     try:
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read("config.json"))
+                return json.loads(member(archive, "config.json"))
         return _h5_config(path)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise UnsupportedModel(f"{path} cannot be read as a Keras file: {error}") from error
 
 

@@ -22,21 +22,20 @@ _KINDS = {
 }
 
 
-def check_node(node_def: Any, spec: OpSpec | None) -> None:
+def check_node(node_def: Any, spec: OpSpec) -> None:
     """Refuses attributes that are missing or of another kind than the op declares, and absurd numbers of outputs.
 
     Raises:
         UnsupportedModel: naming the node.
     """
     attrs = node_def.attr
-    for key, kind in spec.attr_kinds.items() if spec is not None else ():
+    for key, kind in spec.attr_kinds.items():
         if key in attrs:
             if attrs[key].WhichOneof("value") != _KINDS.get(kind, "list"):
                 raise _damaged(node_def, f"attribute {key!r} is no {kind}")
-        elif spec is not None and key not in spec.defaults:
+        elif key not in spec.defaults:
             raise _damaged(node_def, f"attribute {key!r} is missing")
-    if spec is not None:
-        _check_counts(node_def, spec)
+    _check_counts(node_def, spec)
     if node_def.op == "Const" and attrs["value"].tensor.dtype != attrs["dtype"].type:
         raise _damaged(node_def, "its value is of another type than it says")
 

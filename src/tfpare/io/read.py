@@ -9,9 +9,10 @@ from typing import Any
 
 from tfpare.errors import TfpareError, UnsupportedModel, UsageError
 from tfpare.io import attrs as attr_io
-from tfpare.io import graphdef, saved_model, v1, v2
+from tfpare.io import graphdef, saved_model, v1, v2, v2_session
 from tfpare.io.checkpoint import Checkpoint
 from tfpare.io.guess import guess_inputs, guess_outputs
+from tfpare.io.node_checks import check_node
 from tfpare.io.validate import check_model
 from tfpare.ir.model import Model, Signature, TensorInfo
 
@@ -24,12 +25,14 @@ class ReadOptions:
         tags: the MetaGraph to read; by default all that are not for training.
         signatures: names of the signatures to keep, all by default.
         input_names, output_names: tensors of a bare graph, guessed when left out.
+        frozen: the model is to become one frozen graph, so that only its signatures matter.
     """
 
     tags: tuple[str, ...] | None = None
     signatures: tuple[str, ...] = ()
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    frozen: bool = False
 
 
 def sniff(path: Path) -> str:
@@ -38,6 +41,13 @@ def sniff(path: Path) -> str:
     Raises:
         UnsupportedModel: nothing that tfpare reads.
     """
+    try:
+        return _sniff(path)
+    except (OSError, ValueError) as error:
+        raise UnsupportedModel(f"{path} cannot be read: {error}.") from error
+
+
+def _sniff(path: Path) -> str:
     if path.is_dir():
         if saved_model.is_saved_model(path):
             return "saved_model"
@@ -45,7 +55,7 @@ def sniff(path: Path) -> str:
     if Path(f"{path}.meta").is_file():
         return "checkpoint"
     if not path.exists():
-        raise UnsupportedModel(f"{path} does not exist.")
+        raise UnsupportedModel(f"{path} does not exist, and there is no {path.name}.meta. Check the path.")
     if path.suffix == ".meta":
         return "checkpoint"
     if path.suffix in (".keras", ".h5", ".hdf5"):
@@ -96,7 +106,8 @@ def _saved_model(path: Path, options: ReadOptions) -> list[Model]:
         known = saved_model.signatures(meta_graph)
         chosen = saved_model.pick_signatures(known, list(options.signatures))
         if meta_graph.HasField("object_graph_def") and meta_graph.object_graph_def.nodes:
-            models.append(v2.read_meta_graph(files, meta_graph, chosen))
+            reader = v2_session if options.frozen else v2
+            models.append(reader.read_meta_graph(files, meta_graph, chosen))
             continue
         saved_model.asset_paths(files, meta_graph)
         has_variables = files.variables_prefix.with_name("variables.index").is_file()
@@ -184,7 +195,8 @@ def _info(node_def: Any, tensor: str, port: int) -> TensorInfo:
 
     spec = op_spec(node_def.op)
     if spec is None:
-        raise UnsupportedModel(f"Op {node_def.op!r} of node {node_def.name!r} is not registered in this TensorFlow.")
+        raise graphdef.unknown_op(node_def.op, node_def.name)
+    check_node(node_def, spec)
     attrs = {k: attr_io.decode(v) for k, v in node_def.attr.items() if k != "value"}
     dtypes = spec.output_dtypes(attrs)
     if port >= len(dtypes):

@@ -58,6 +58,8 @@ def parse(path: Path) -> SavedModelFiles:
             text_format.Parse(text.read_text(), proto)
         else:
             raise UnsupportedModel(f"{path} is no SavedModel: it has no saved_model.pb or saved_model.pbtxt.")
+    except OSError as error:
+        raise UnsupportedModel(f"{path} cannot be read: {error.strerror}.") from error
     except (message.DecodeError, text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         raise UnsupportedModel(f"{path} cannot be parsed: saved_model.pb is cut off or damaged.") from error
     if not proto.meta_graphs:

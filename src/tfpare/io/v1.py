@@ -22,7 +22,7 @@ from tfpare.ir.model import Model, Signature, Variable
 from tfpare.ir.types import UNKNOWN, Shape, dtype_of
 
 VARIABLE_OPS = frozenset({"VariableV2", "Variable", "VarHandleOp"})
-_INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
+INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
 
 @dataclass(slots=True)
@@ -131,11 +131,11 @@ def _placeholder(node_def: Any) -> Any:
     from tfpare.io.op_registry import op_spec
 
     spec = op_spec(node_def.op)
+    if spec is None or not spec.outputs:
+        raise UnsupportedModel(f"A signature feeds {node_def.name!r}, whose op {node_def.op!r} gives no known output.")
     check_node(node_def, spec)
     attrs = {k: attr_io.decode(v) for k, v in node_def.attr.items()}
     new = node_def_pb2.NodeDef(name=node_def.name, op="Placeholder")
-    if spec is None or not spec.outputs:
-        raise UnsupportedModel(f"A signature feeds {node_def.name!r}, whose op {node_def.op!r} gives no known output.")
     attr_io.encode(spec.output_dtypes(attrs)[0], new.attr["dtype"])
     attr_io.encode(UNKNOWN, new.attr["shape"])
     return new
@@ -143,7 +143,7 @@ def _placeholder(node_def: Any) -> Any:
 
 def _init_nodes(meta_graph: Any) -> list[str]:
     names: list[str] = []
-    for key in _INIT_COLLECTIONS:
+    for key in INIT_COLLECTIONS:
         if key in meta_graph.collection_def:
             names.extend(graphdef.node_name(v) for v in meta_graph.collection_def[key].node_list.value)
     for key in ("__saved_model_init_op",):

@@ -53,15 +53,9 @@ def read_meta_graph(files: SavedModelFiles, meta_graph: Any, signatures: dict[st
     Raises:
         UnsupportedModel: variables files are missing, or the object graph is damaged.
     """
-    asset_paths(files, meta_graph)
+    origin, objects = read_origin(files, meta_graph), meta_graph.object_graph_def
     library = Library(meta_graph.graph_def.library.function)
     check_functions(library.protos)
-    objects = meta_graph.object_graph_def
-    _check_objects(objects)
-    checkpoint = _checkpoint(files, objects)
-    origin = V2Origin(files, meta_graph, {}, [], checkpoint=checkpoint)
-    if checkpoint is not None:
-        origin.checkpoint_keys = _checkpoint_keys(objects, checkpoint)
     model = Model(
         files.path, "saved_model_v2", [], library, {}, signatures, tuple(meta_graph.meta_info_def.tags), origin
     )
@@ -73,6 +67,17 @@ def read_meta_graph(files: SavedModelFiles, meta_graph: Any, signatures: dict[st
         model.graphs.append(graph)
         origin.roots.append(name)
     return model
+
+
+def read_origin(files: SavedModelFiles, meta_graph: Any) -> V2Origin:
+    """The saved objects and where their values are; no function yet."""
+    asset_paths(files, meta_graph)
+    objects = meta_graph.object_graph_def
+    _check_objects(objects)
+    origin = V2Origin(files, meta_graph, {}, [], checkpoint=_checkpoint(files, objects))
+    if origin.checkpoint is not None:
+        origin.checkpoint_keys = _checkpoint_keys(objects, origin.checkpoint)
+    return origin
 
 
 def _check_objects(objects: Any) -> None:
@@ -190,21 +195,28 @@ def object_key(object_id: int) -> str:
 
 
 def _bind_variable(graph: Graph, arg: Node, object_id: int, saved: Any, model: Model, origin: V2Origin) -> None:
+    assert origin.checkpoint is not None
     key = object_key(object_id)
-    dtype, shape = attr_io.dtype_from_enum(saved.dtype), attr_io.shape_from_proto(saved.shape)
-    checkpoint, stored = origin.checkpoint, origin.checkpoint_keys[object_id]
-    assert checkpoint is not None
-    label = stored.partition("/.ATTRIBUTES")[0]
-    model.variables[key] = Variable(key, dtype, shape, lambda: checkpoint.tensor(stored), stored, label=label)
-    attrs: dict[str, Attr] = {"dtype": dtype, "shape": shape, "shared_name": key}
+    variable = variable_of(key, saved, origin.checkpoint_keys[object_id], origin.checkpoint)
+    model.variables[key] = variable
+    attrs: dict[str, Attr] = {"dtype": variable.dtype, "shape": variable.shape, "shared_name": key}
     handle = graph.add("VarHandleOp", (), attrs, name=f"{arg.name}/handle")
     _bind(graph, arg, handle)
 
 
+def variable_of(key: str, saved: Any, stored: str, checkpoint: Checkpoint) -> Variable:
+    """The variable that a `SavedVariable` proto describes, stored under `stored`."""
+    dtype, shape = attr_io.dtype_from_enum(saved.dtype), attr_io.shape_from_proto(saved.shape)
+    label = stored.partition("/.ATTRIBUTES")[0]
+    return Variable(key, dtype, shape, lambda: checkpoint.tensor(stored), stored, label=label)
+
+
 def _bind_constant(graph: Graph, arg: Node, operation: str, origin: V2Origin) -> None:
+    constants = graph.registry("Const")
+    assert constants is not None
     for node_def in origin.meta_graph.graph_def.node:
         if node_def.name == operation and node_def.op == "Const":
-            check_node(node_def, graph.registry("Const"))
+            check_node(node_def, constants)
             value = attr_io.decode(node_def.attr["value"])
             type_ = attr_io.dtype_from_enum(node_def.attr["dtype"].type)
             _bind(graph, arg, graph.const(value, name=f"{arg.name}/const", type_=type_).node)  # type: ignore[arg-type]

@@ -29,6 +29,15 @@ def check_target(path: Path, overwrite: bool, sources: list[Path]) -> None:
     Raises:
         UsageError: with what to do.
     """
+    try:
+        _check_target(path, overwrite, sources)
+    except (OSError, ValueError) as error:  # a name that is too long, a directory that may not be looked into
+        raise UsageError(f"{path} cannot be the output: {error}. Choose another -o.") from error
+
+
+def _check_target(path: Path, overwrite: bool, sources: list[Path]) -> None:
+    if path.name in ("", ".."):
+        raise UsageError(f"{path} cannot be the output: name the directory or file itself with -o.")
     target = path.resolve()
     for source in sources:
         if target == source.resolve() or target in source.resolve().parents or source.resolve() in target.parents:
@@ -37,11 +46,13 @@ def check_target(path: Path, overwrite: bool, sources: list[Path]) -> None:
         raise UsageError(f"{path} exists already. Choose another -o, or replace it with --overwrite.")
     if path.exists() and path.is_dir() == is_frozen_target(path):
         raise UsageError(f"{path} is a {'directory' if path.is_dir() else 'file'}: not replaced. Choose another -o.")
+    if path.is_dir() and any(path.iterdir()) and not saved_model.is_saved_model(path):
+        raise UsageError(f"{path} holds other files than a SavedModel: not replaced. Empty it, or choose another -o.")
     parent = path.parent
     if not parent.is_dir():
         raise UsageError(f"The directory {parent} does not exist. Create it first.")
     if not os.access(parent, os.W_OK):
-        raise UsageError(f"The directory {parent} cannot be written.")
+        raise UsageError(f"The directory {parent} cannot be written. Choose another -o, or ask for its permission.")
 
 
 @contextmanager
@@ -121,7 +132,7 @@ def publish(staged: Path, target: Path) -> None:
         os.rename(target, old)
         try:
             os.rename(staged, target)
-        except OSError:
+        except BaseException:  # also an interrupt: what is left in the staging place is removed
             os.rename(old, target)
             raise
     else:

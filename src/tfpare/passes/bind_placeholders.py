@@ -46,7 +46,11 @@ def _placeholders(model: Model) -> list[str]:
 def _bind(graph: Graph, model: Model, name: str, value: object, result: PassResult) -> None:
     node = graph.nodes[name]
     target = node.dtypes[0].numpy
-    const = graph.const(np.asarray(value, target), name=f"{name}/bound", type_=node.dtypes[0].base)
+    try:
+        array = np.asarray(value, target)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(f"--bind {name}: {value!r} is no {node.dtypes[0]}: {error}.") from error
+    const = graph.const(array, name=f"{name}/bound", type_=node.dtypes[0].base)
     graph.fed.discard(node.out())
     graph.replace_value(Value(node, 0), const)
     graph.replace_control(node, [const.node])
