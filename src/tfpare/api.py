@@ -19,7 +19,7 @@ from tfpare.io.read import ReadOptions, read, sniff
 from tfpare.ir.model import Model
 from tfpare.passes.base import PassOptions
 from tfpare.pipeline import Pipeline, make_pipeline
-from tfpare.stats import model_stats
+from tfpare.stats import file_bytes, model_stats
 from tfpare.verifier import Verifier, VerifyOptions, VerifyReport, first_difference, runtime_of
 
 __all__ = ["ModelStats", "OptimizeOptions", "OptimizeReport", "Progress", "optimize"]
@@ -56,7 +56,8 @@ class _Job:
         self.source, self.target, self.options, self.progress = source, target, options, progress
         self.verification = _verification(options)
         self.seconds: dict[str, float] = {}
-        self.read_options = ReadOptions(options.tags, options.signatures, options.input_names, options.output_names)
+        names = options.input_names, options.output_names
+        self.read_options = ReadOptions(options.tags, options.signatures, *names, write.is_frozen_target(target))
 
     @contextmanager
     def phase(self, name: str) -> Generator[None, None, None]:
@@ -83,8 +84,9 @@ class _Job:
                 pipeline = self._rewrite(models)
             place = stack.enter_context(write.staging(self.target))
             with self.phase("write"), self._input_blamed(path):
+                after = model_stats(models, self.target)
                 staged = write.write_staged(models, place, self.target)
-                after = model_stats(models, staged)
+                after.file_bytes = file_bytes(staged)
             verification = self._prove(verifier, staged, path)
             write.publish(staged, self.target)
         self.seconds["total"] = time.perf_counter() - begin

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 from tfpare.api_types import ModelStats
 from tfpare.ir.model import Model
+from tfpare.passes.merge_duplicates import digest
 
 
 def model_stats(models: Iterable[Model], path: Path) -> ModelStats:
     """Nodes, functions, ops and weight bytes of what the signatures reach, and the bytes on disk."""
     stats, ops = ModelStats(file_bytes=file_bytes(path)), Counter[str]()
+    distinct: dict[Hashable, int] = {}  # functions that hold one constant store it once
     for model in models:
         bodies = model.bodies()
         stats.functions += len(bodies) + (
@@ -20,8 +22,11 @@ def model_stats(models: Iterable[Model], path: Path) -> ModelStats:
         )
         for graph in [*bodies, *model.graphs]:
             ops.update(n.op for n in graph if n.op != "_Arg")
-            stats.weight_bytes += sum(a.nbytes for n in graph if (a := n.out().constant) is not None)
+            for array in (n.out().constant for n in graph if n.op == "Const"):
+                if array is not None:
+                    distinct[digest(array)] = array.nbytes
         stats.weight_bytes += _variable_bytes(model)
+    stats.weight_bytes += sum(distinct.values())
     stats.ops = dict(ops.most_common())
     stats.nodes = sum(ops.values())
     return stats

@@ -23,8 +23,8 @@ STALE_ATTRS = frozenset(
 )
 
 
-def read_graphdef(path: Path) -> Any:
-    """Parses a binary or text GraphDef file.
+def read_graphdef(path: Path, into: Any | None = None) -> Any:
+    """Parses a binary or text GraphDef file, into a GraphDef of the caller where one is given.
 
     Raises:
         UnsupportedModel: the file is neither.
@@ -36,7 +36,7 @@ def read_graphdef(path: Path) -> Any:
         data = path.read_bytes()
     except OSError as error:
         raise UnsupportedModel(f"{path} cannot be read: {error.strerror}.") from error
-    graph_def = graph_pb2.GraphDef()
+    graph_def = graph_pb2.GraphDef() if into is None else into
     try:
         graph_def.ParseFromString(data)
         if graph_def.node:

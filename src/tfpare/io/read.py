@@ -128,16 +128,11 @@ def _demand_variables(model: Model, path: Path) -> None:
 
 
 def _graphdef(path: Path, options: ReadOptions) -> Model:
-    meta_graph = _bare_meta_graph(graphdef.read_graphdef(path))
-    return _from_bare(path, "graphdef", meta_graph, options, None)
-
-
-def _bare_meta_graph(graph_def: Any) -> Any:
     from tensorflow.core.protobuf import meta_graph_pb2
 
     meta_graph = meta_graph_pb2.MetaGraphDef()
-    meta_graph.graph_def.CopyFrom(graph_def)
-    return meta_graph
+    graphdef.read_graphdef(path, meta_graph.graph_def)
+    return _from_bare(path, "graphdef", meta_graph, options, None)
 
 
 def _checkpoint(path: Path, options: ReadOptions) -> Model:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import tempfile
@@ -15,6 +16,20 @@ from pathlib import Path
 from tfpare.errors import UsageError
 
 
+_M_MMAP_THRESHOLD, _MMAP_FROM_BYTES = -3, 128 * 1024
+
+
+def give_back_large_blocks() -> None:
+    """Lets glibc return every large array to the system when it is freed.
+
+    It would raise its threshold for that with the first one that is freed, and keep the weights' memory for later.
+    """
+    try:
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_FROM_BYTES)
+    except (AttributeError, OSError, TypeError):  # another C library: memory use is higher, nothing else
+        return
+
+
 def start_tensorflow(quiet: bool = True) -> None:
     """Imports TensorFlow.
 
@@ -23,6 +38,7 @@ def start_tensorflow(quiet: bool = True) -> None:
     Raises:
         UsageError: TensorFlow is not installed.
     """
+    give_back_large_blocks()
     if quiet:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:

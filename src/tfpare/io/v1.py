@@ -39,8 +39,8 @@ def read_meta_graph(
     path: Path, form: str, meta_graph: Any, signatures: dict[str, Signature], checkpoint: Checkpoint | None
 ) -> Model:
     """Reads a Session-style MetaGraph, cut to what its signatures and initialisers need."""
-    graph_def = meta_graph.graph_def
-    library = Library(graph_def.library.function)
+    graph_def, kept = meta_graph.graph_def, _without_nodes(meta_graph)
+    library = Library(kept.graph_def.library.function)
     check_functions(library.protos)
     graph = Graph("main", library.registry)
     graph.producer = graph_def.versions.producer
@@ -57,8 +57,24 @@ def read_meta_graph(
         _mark_fed(graph, _value(graph, tensor), signatures)
     graph.pinned = _ancestors(graph, [*init, *assets])
     variables = _variables(graph, meta_graph, checkpoint)
-    origin = V1Origin(meta_graph, init, assets, checkpoint)
+    origin = V1Origin(kept, init, assets, checkpoint)
     return Model(path, form, [graph], library, variables, signatures, tuple(meta_graph.meta_info_def.tags), origin)
+
+
+def _without_nodes(meta_graph: Any) -> Any:
+    """A copy of what the writer needs; the nodes, with all constants, are in the graph and need not stay twice."""
+    from tensorflow.core.protobuf import meta_graph_pb2
+
+    kept = meta_graph_pb2.MetaGraphDef()
+    for part in ("meta_info_def", "saver_def"):
+        getattr(kept, part).CopyFrom(getattr(meta_graph, part))
+    for part in ("collection_def", "signature_def"):
+        for key, value in getattr(meta_graph, part).items():
+            getattr(kept, part)[key].CopyFrom(value)
+    kept.asset_file_def.extend(meta_graph.asset_file_def)
+    kept.graph_def.versions.CopyFrom(meta_graph.graph_def.versions)
+    kept.graph_def.library.CopyFrom(meta_graph.graph_def.library)
+    return kept
 
 
 def _value(graph: Graph, tensor: str) -> Value:

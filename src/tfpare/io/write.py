@@ -75,14 +75,16 @@ def staging(target: Path) -> Generator[Path, None, None]:
 def write_staged(models: list[Model], place: Path, target: Path) -> Path:
     """Writes the models into the staging place; returns the path that holds the finished output.
 
+    The models are used up: their graphs are taken apart as they are written.
+
     Raises:
         UnsupportedModel: several MetaGraphs cannot become one frozen graph, or mixed kinds.
     """
     staged = place / target.name
     if is_frozen_target(target):
-        if len(models) != 1 or models[0].form == "saved_model_v2":
+        if len(models) != 1:
             raise UnsupportedModel(
-                "A frozen .pb holds one Session-style graph. Write a SavedModel (-o DIR), or choose one with --tag_set."
+                "A frozen .pb holds one graph, the model has several. Choose one with --tag_set, or write a SavedModel."
             )
         write_v1.write_frozen(models[0], staged)
         return staged
@@ -104,7 +106,7 @@ def _write_v1(models: list[Model], out: Path) -> None:
     tensors: dict[str, Array] = {}
     slices: dict[str, str] = {}
     for model in models:
-        proto.meta_graphs.append(write_v1.meta_graph_of(model, tensors, slices))
+        write_v1.fill_meta_graph(model, proto.meta_graphs.add(), tensors, slices)
     if tensors:
         (out / "variables").mkdir()
         checkpoint_io.write(out / "variables" / "variables", tensors, slices)

@@ -21,18 +21,19 @@ _KEPT_COLLECTIONS = ("saved_model_assets", "saved_model_main_op", "legacy_init_o
 _MAX_PROTO_BYTES = 2**31 - 1
 
 
-def graph_def_of(model: Model) -> Any:
-    """The main graph with its functions as a GraphDef; outputs have the names that their signatures say."""
-    from tensorflow.core.framework import graph_pb2
+def fill_graph_def(model: Model, graph_def: Any) -> None:
+    """Writes the main graph with its functions; outputs have the names that their signatures say.
 
+    The graphs are taken apart: their weights would be in memory once more than needed while the proto is serialized.
+    """
     graph = model.graphs[0]
     name_outputs(graph)
-    graph_def = graph_pb2.GraphDef()
     graph_def.versions.CopyFrom(model.origin.meta_graph.graph_def.versions)
     share_constants(model.all_graphs(), model.library)
     graphdef.write_nodes(graph, graph_def)
     write_library(model, graph_def, [f.name for n in graph for f in functions_of(n)])
-    return graph_def
+    for written in list(model.all_graphs()):
+        written.clear()
 
 
 def write_library(model: Model, graph_def: Any, roots: list[str]) -> None:
@@ -59,12 +60,10 @@ def _function_name(function_def: Any) -> str:
     return function_def.signature.name
 
 
-def meta_graph_of(model: Model, checkpoint: dict[str, Array], slices: dict[str, str]) -> Any:
-    """The MetaGraph of a model; values of variables that remain are added to `checkpoint`."""
-    from tensorflow.core.protobuf import meta_graph_pb2
-
+def fill_meta_graph(model: Model, meta_graph: Any, checkpoint: dict[str, Array], slices: dict[str, str]) -> None:
+    """Writes the MetaGraph of a model; values of variables that remain are added to `checkpoint`."""
     origin: v1.V1Origin = model.origin
-    source, meta_graph = origin.meta_graph, meta_graph_pb2.MetaGraphDef()
+    source = origin.meta_graph
     meta_graph.meta_info_def.CopyFrom(source.meta_info_def)
     meta_graph.meta_info_def.ClearField("stripped_op_list")
     meta_graph.meta_info_def.stripped_default_attrs = True
@@ -72,16 +71,15 @@ def meta_graph_of(model: Model, checkpoint: dict[str, Array], slices: dict[str, 
     for key, collection in source.collection_def.items():
         if key in _KEPT_COLLECTIONS or key.startswith("hub_"):
             meta_graph.collection_def[key].CopyFrom(collection)
-    meta_graph.graph_def.CopyFrom(graph_def_of(model))
+    saved = _remaining(model, checkpoint, slices)
+    fill_graph_def(model, meta_graph.graph_def)
     for name, signature in source.signature_def.items():
         if name.startswith("__saved_model"):
             meta_graph.signature_def[name].CopyFrom(signature)
     for name, signature in model.signatures.items():
         _write_signature(signature, source.signature_def, meta_graph.signature_def[name])
-    saved = _remaining(model, checkpoint, slices)
     if saved:
         saver.add_saver(meta_graph, saved)
-    return meta_graph
 
 
 def _write_signature(signature: Signature, originals: Any, into: Any) -> None:
@@ -137,6 +135,21 @@ def serialize(proto: Any) -> bytes:
     )
 
 
+def _demand_no_resources(model: Model) -> None:
+    is_bare = model.form == "graphdef"
+    for node in model.graphs[0]:
+        if node.op in v1.VARIABLE_OPS:
+            why = " ".join(n for n in model.notes if "stays a variable" in n)
+            raise UnsupportedModel(
+                f"Variable {node.name!r} cannot be part of a frozen .pb ({why}). Write a SavedModel: -o DIR."
+            )
+        if "HashTable" in node.op and not is_bare:
+            raise UnsupportedModel(
+                f"The table {node.name!r} has to be initialised when the model is loaded, which a frozen .pb cannot "
+                "ask for. Write a SavedModel: -o DIR."
+            )
+
+
 def write_frozen(model: Model, path: Path) -> None:
     """Writes a frozen GraphDef (text for `.pbtxt`).
 
@@ -144,13 +157,11 @@ def write_frozen(model: Model, path: Path) -> None:
         UnsupportedModel: a variable or table could not be made part of the graph, or it is larger than 2 GB.
     """
     from google.protobuf import text_format
+    from tensorflow.core.framework import graph_pb2
 
-    for node in model.graphs[0]:
-        if node.op in v1.VARIABLE_OPS:
-            raise UnsupportedModel(
-                f"Variable {node.name!r} stays a variable, which a frozen .pb cannot hold. Write a SavedModel: -o DIR."
-            )
-    graph_def = graph_def_of(model)
+    _demand_no_resources(model)
+    graph_def = graph_pb2.GraphDef()
+    fill_graph_def(model, graph_def)
     if path.suffix == ".pbtxt":
         path.write_text(text_format.MessageToString(graph_def))
     else:

@@ -93,13 +93,13 @@ def _checkpoint_key(model: Model, origin: V2Origin, object_id: int) -> str:
 
 def _call_primary(alias: Alias, origin: V2Origin, primary_kept: list[int], model: Model) -> list[int]:
     """Gives an alias the body `return primary(arguments)`; returns which of its captures stay."""
-    primary, old = model.library.graph(alias.primary), alias.graph
-    own = origin.captures[old.name]
+    primary = model.library.graph(alias.primary)
+    own = origin.captures[alias.name]
     needed = [origin.captures[alias.primary][k] for k in primary_kept]
     kept = [own.index(object_id) for object_id in needed]
-    graph = Graph(old.name, old.registry)
-    first = len(old.args) - len(own)
-    for arg in [*old.args[:first], *(old.args[first + k] for k in kept)]:
+    graph = Graph(alias.name, primary.registry)
+    first = len(alias.args) - len(own)
+    for arg in [*alias.args[:first], *(alias.args[first + k] for k in kept)]:
         graph.args.append(graph.add("_Arg", (), arg.attrs, name=arg.name, dtypes=arg.dtypes, shapes=arg.shapes))
     attrs: dict[str, Attr] = {
         "Tin": tuple(a.dtypes[0] for a in graph.args),
@@ -109,13 +109,13 @@ def _call_primary(alias: Alias, origin: V2Origin, primary_kept: list[int], model
     stateful = any(n.spec is not None and n.spec.is_stateful for n in primary if n.op != "_Arg")
     op = "StatefulPartitionedCall" if stateful else "PartitionedCall"
     call = graph.add(op, (a.out() for a in graph.args), attrs, name=primary.name.strip("_"))
-    for key, position in zip(old.outputs, alias.positions, strict=True):
+    for key, position in zip(alias.results, alias.positions, strict=True):
         value = list(primary.outputs.values())[position]
         identity = graph.add("Identity", [Value(call, position)], {"T": value.dtype.base}, name=key)
         graph.outputs[key] = identity.out()
     if primary.keep:
         graph.keep[call] = None
-    model.library.graphs[old.name] = graph
+    model.library.graphs[alias.name] = graph
     return kept
 
 
@@ -172,6 +172,8 @@ def _write_main_graph(model: Model, origin: V2Origin, plan: _Plan, meta_graph: A
     target.node.extend(nodes)
     roots = [*plan.functions, *(f for n in nodes for f in _node_functions(n))]
     write_library(model, target, roots)
+    for written in list(model.all_graphs()):
+        written.clear()  # its weights are in the proto now, and will be once more when that is serialized
     if keeps_saver:
         meta_graph.saver_def.CopyFrom(origin.meta_graph.saver_def)
     else:

@@ -313,6 +313,16 @@ class Graph:
             del self.nodes[node.name]
         return len(dead)
 
+    def clear(self) -> None:
+        """Takes the graph apart, arguments kept, so that its constants are freed at once."""
+        for node in self:
+            node.inputs, node.controls = (), ()
+            node.readers.clear()
+        self.nodes = {a.name: a for a in self.args}
+        self.outputs.clear()
+        self.keep.clear()
+        self.edits += 1
+
     def check(self) -> None:
         """Proves the invariants: edges lead to nodes of this graph, ports exist, readers are right, no cycle.
 

@@ -95,13 +95,26 @@ def inline_call(graph: Graph, call: Node, body: Graph) -> None:
         copy.device = copy.device or call.device
         if call.controls and (copy.is_effectful or not copy.inputs):
             graph.set_controls(copy, (*copy.controls, *call.controls))
+    ends = [copies[n] for n in body.keep if n in copies]
+    if ends and not graph.keep and not graph.args:
+        _wait(graph, call, ends)
     for port, value in enumerate(body.outputs.values()):
         graph.replace_value(Value(call, port), values[value])
-    ends = [copies[n] for n in body.keep if n in copies]
     if call in graph.keep:
         graph.keep.update(dict.fromkeys(ends))
     graph.replace_control(call, ends or _liveness(graph, call))
     graph.remove(call)
+
+
+def _wait(graph: Graph, call: Node, ends: list[Node]) -> None:
+    """In a Session whoever fetches any output of a call runs all effects of the function."""
+    for port in range(len(call.dtypes)):
+        value = Value(call, port)
+        if value in graph.outputs.values() or any(value in r.inputs for r in call.readers):
+            shapes = (value.shape,)
+            waiting = graph.add("Identity", [value], {"T": value.dtype}, name=f"{call.name}/out", shapes=shapes)
+            graph.replace_value(value, waiting.out())
+            graph.set_controls(waiting, ends)
 
 
 def _liveness(graph: Graph, call: Node) -> list[Node]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tfpare.ir.graph import Graph, Node
-from tfpare.ir.model import Model
+from collections.abc import Callable
+
+from tfpare.ir.graph import Graph, Node, functions_of
+from tfpare.ir.model import REWRITTEN_CALLERS, Model
 from tfpare.ir.ops import CONTROL_FLOW_V1
 from tfpare.passes.base import PassOptions, PassResult, register
 
@@ -18,42 +20,75 @@ def prune_controls(model: Model, options: PassOptions) -> PassResult:
     (`--remove-asserts`).
 
     Declines when: the source, or anything that it depends on, has a side effect or belongs to TF 1 control flow (where
-    a control edge places a node in its branch or loop).
+    a control edge places a node in its branch or loop); it reads a variable or table before something is written.
     Source: Grappler's dependency optimizer; the Graph Transform Tool's remove_control_dependencies, which drops all.
     """
-    result = PassResult()
+    result, effects = PassResult(), _Effects(model)
     for graph in model.all_graphs():
         if options.remove_asserts:
             result.applied += _remove_asserts(graph)
-        ordered = _ordered(graph, model)
+        order = graph.topological()
+        after_effect = _spread(order, effects.matters)
+        after_state = _spread(order, _reads_state)
+        before_effect = _lead(order, effects.matters)
         for node in graph:
-            kept = [c for c in node.controls if c in ordered or node in graph.pinned]
+            kept = [
+                c
+                for c in node.controls
+                if node in graph.pinned or c in after_effect or (c in after_state and node in before_effect)
+            ]
             result.applied += len(node.controls) - len(kept)
             if len(kept) < len(node.controls):
                 graph.set_controls(node, kept)
             elif kept:
                 result.decline("it orders a side effect", node.name)
-        for node in [n for n in graph.keep if n not in ordered or not _matters(n, model)]:
+        for node in [n for n in graph.keep if n not in after_effect]:
             del graph.keep[node]
         graph.sweep()
     return result
 
 
-def _matters(node: Node, model: Model) -> bool:
-    return node.is_effectful or _calls_effect(node, model)
+class _Effects:
+    """Which nodes have an effect; a loop, branch or call has one if a function that it may run has one."""
+
+    def __init__(self, model: Model) -> None:
+        self._library = model.library
+        self._known: dict[str, bool] = {}
+
+    def matters(self, node: Node) -> bool:
+        """Whether the node has an effect, or belongs to TF 1 control flow, where control edges place nodes."""
+        if node.op in REWRITTEN_CALLERS:
+            return any(self._function(f.name) for f in functions_of(node))
+        return (node.is_effectful and node.op != "NoOp") or node.op in CONTROL_FLOW_V1 or node.op == "TensorArrayV3"
+
+    def _function(self, name: str) -> bool:
+        if name not in self._library:
+            return True
+        if name not in self._known:
+            self._known[name] = True  # a function that calls itself
+            self._known[name] = any(self.matters(n) for n in self._library.graph(name))
+        return self._known[name]
 
 
-def _calls_effect(node: Node, model: Model) -> bool:
-    return node.op in ("While", "If", "Case", "StatefulPartitionedCall") or node.op == "NoOp"
+def _reads_state(node: Node) -> bool:
+    """Whether its result depends on a variable or table that something else may write."""
+    return any(v.dtype.name == "resource" or v.dtype.is_ref for v in node.inputs)
 
 
-def _ordered(graph: Graph, model: Model) -> set[Node]:
-    """Nodes that have an effect or come after one."""
+def _spread(order: list[Node], is_source: Callable[[Node], bool]) -> set[Node]:
+    """The sources and all that comes after one."""
     found: set[Node] = set()
-    for node in graph.topological():
-        own = _matters(node, model) and node.op != "NoOp"
-        waits = any(v.node in found for v in node.inputs) or any(c in found for c in node.controls)
-        if own or waits or node.op in CONTROL_FLOW_V1 or node.op == "TensorArrayV3":
+    for node in order:
+        if is_source(node) or any(v.node in found for v in node.inputs) or any(c in found for c in node.controls):
+            found.add(node)
+    return found
+
+
+def _lead(order: list[Node], is_target: Callable[[Node], bool]) -> set[Node]:
+    """The targets and all that comes before one."""
+    found: set[Node] = set()
+    for node in reversed(order):
+        if is_target(node) or any(r in found for r in node.readers):
             found.add(node)
     return found
 

@@ -39,7 +39,8 @@ def share_bodies(model: Model, options: PassOptions) -> PassResult:
             kept.append(graph)
             continue
         positions = [known.index(o) for o in outputs]
-        model.aliases[graph.name] = Alias(graph, primary.name, positions)
+        model.aliases[graph.name] = Alias(graph.name, graph.args, list(graph.outputs), primary.name, positions)
+        graph.clear()
         result.applied += 1
     model.graphs[:] = kept
     return result
