@@ -125,14 +125,13 @@ def _checkpoint_keys(objects: Any, checkpoint: Checkpoint) -> dict[int, str]:
 def _public_functions(objects: Any, library: Library, origin: V2Origin) -> list[str]:
     """Concrete functions that callers can reach: signatures and functions of user objects, no table initialisers."""
     found: dict[str, None] = {}
-    signature_functions: set[str] = set()
     for owner in objects.nodes:
         kind = owner.WhichOneof("kind")
         if kind == "user_object" and owner.user_object.identifier == "signature_map":
-            for child in owner.children:
+            # The first of several equal functions holds the body, the others call it.
+            for child in sorted(owner.children, key=lambda c: c.local_name != "serving_default"):
                 name = objects.nodes[child.node_id].bare_concrete_function.concrete_function_name
                 found[name] = None
-                signature_functions.add(name)
     for index, owner in enumerate(objects.nodes):
         if owner.WhichOneof("kind") != "user_object" or _is_inner_layer(index, owner):
             continue
