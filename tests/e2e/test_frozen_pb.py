@@ -74,7 +74,15 @@ def test_functions_become_one_graph(several, tmp_path):
     assert not ops & {"VarHandleOp", "PartitionedCall", "StatefulPartitionedCall", "NoOp", "Assert"}
 
 
-@pytest.mark.parametrize("model", ["keras", "tf2_matmul_bn", "tf2_functional_cf", "tf2_mixed_dtypes"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "keras",
+        "tf2_functional_cf",
+        pytest.param("tf2_matmul_bn", marks=pytest.mark.slow),
+        pytest.param("tf2_mixed_dtypes", marks=pytest.mark.slow),
+    ],
+)
 def test_small_models(model, tmp_path):
     source = KERAS if model == "keras" else SMALL / model / "saved_model"
     signatures = ("serving_default",) if model == "tf2_functional_cf" else ()  # the other one has a table

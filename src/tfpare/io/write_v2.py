@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +12,11 @@ from tfpare.io import checkpoint as checkpoint_io
 from tfpare.io import graphdef, saver
 from tfpare.io.functions import called_functions
 from tfpare.io.shared_constants import share_constants
-from tfpare.io.v2 import VALUE_KEY, V2Origin, object_key
+from tfpare.io.v2 import VALUE_KEY, V2Origin
+from tfpare.io.v2_plan import Plan, make_plan
 from tfpare.io.write_v1 import serialize, write_library
-from tfpare.ir.graph import Graph, Value
-from tfpare.ir.model import Alias, Model
-from tfpare.ir.types import Array, Attr, Func
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What stays.
-
-    Attributes:
-        captures: root function → positions (among its captures) that stay.
-        variables: saved-object ids of variables that stay, and their keys in the checkpoint.
-        functions: names of concrete functions that stay.
-        same: variable → another one that has the same key, and takes its place (a loader restores one object a key).
-    """
-
-    captures: dict[str, list[int]]
-    variables: dict[int, str]
-    functions: set[str]
-    same: dict[int, int]
+from tfpare.ir.model import Model
+from tfpare.ir.types import Array
 
 
 def write(model: Model, out: Path) -> None:
@@ -42,7 +24,7 @@ def write(model: Model, out: Path) -> None:
     from tensorflow.core.protobuf import saved_model_pb2
 
     origin: V2Origin = model.origin
-    plan = _plan(model, origin)
+    plan = make_plan(model, origin)
     proto = saved_model_pb2.SavedModel()
     proto.saved_model_schema_version = origin.files.proto.saved_model_schema_version
     meta_graph = proto.meta_graphs.add()
@@ -62,100 +44,6 @@ def write(model: Model, out: Path) -> None:
     (out / "saved_model.pb").write_bytes(serialize(proto))
 
 
-def _plan(model: Model, origin: V2Origin) -> _Plan:
-    objects = origin.meta_graph.object_graph_def
-    opaque = {
-        n
-        for n in objects.concrete_functions
-        if n not in origin.captures and n not in origin.dropped and _is_resource_function(objects, n)
-    }
-    captures: dict[str, list[int]] = {}
-    used: set[int] = set()
-    for graph in model.graphs:
-        captures[graph.name] = _bind_back(graph, origin.captures[graph.name])
-        used |= {origin.captures[graph.name][k] for k in captures[graph.name]}
-    for name, alias in model.aliases.items():
-        captures[name] = _call_primary(alias, origin, captures[alias.primary], model)
-        used |= {origin.captures[name][k] for k in captures[name]}
-    for name in opaque:
-        used |= set(objects.concrete_functions[name].bound_inputs)
-    variables = {i for i in sorted(used) if objects.nodes[i].WhichOneof("kind") == "variable"}
-    keys = {i: _checkpoint_key(model, origin, i) for i in variables}
-    first = {key: i for i, key in sorted(keys.items(), reverse=True)}
-    same = {i: first[key] for i, key in keys.items() if key and first[key] != i}
-    return _Plan(captures, keys, opaque | set(captures), same)
-
-
-def _checkpoint_key(model: Model, origin: V2Origin, object_id: int) -> str:
-    variable = model.variables.get(object_key(object_id))
-    return variable.checkpoint_key if variable is not None else origin.checkpoint_keys.get(object_id, "")
-
-
-def _call_primary(alias: Alias, origin: V2Origin, primary_kept: list[int], model: Model) -> list[int]:
-    """Gives an alias the body `return primary(arguments)`; returns which of its captures stay."""
-    primary = model.library.graph(alias.primary)
-    own = origin.captures[alias.name]
-    needed = [origin.captures[alias.primary][k] for k in primary_kept]
-    kept = [own.index(object_id) for object_id in needed]
-    graph = Graph(alias.name, primary.registry)
-    first = len(alias.args) - len(own)
-    for arg in [*alias.args[:first], *(alias.args[first + k] for k in kept)]:
-        graph.args.append(graph.add("_Arg", (), arg.attrs, name=arg.name, dtypes=arg.dtypes, shapes=arg.shapes))
-    attrs: dict[str, Attr] = {
-        "Tin": tuple(a.dtypes[0] for a in graph.args),
-        "Tout": tuple(v.dtype.base for v in primary.outputs.values()),
-        "f": Func(primary.name),
-    }
-    stateful = any(n.spec is not None and n.spec.is_stateful for n in primary if n.op != "_Arg")
-    op = "StatefulPartitionedCall" if stateful else "PartitionedCall"
-    call = graph.add(op, (a.out() for a in graph.args), attrs, name=primary.name.strip("_"))
-    for key, position in zip(alias.results, alias.positions, strict=True):
-        value = list(primary.outputs.values())[position]
-        identity = graph.add("Identity", [Value(call, position)], {"T": value.dtype.base}, name=key)
-        graph.outputs[key] = identity.out()
-    if primary.keep:
-        graph.keep[call] = None
-    model.library.graphs[alias.name] = graph
-    return kept
-
-
-def _is_resource_function(objects: Any, name: str) -> bool:
-    """Whether a function creates, initialises, saves or restores a resource such as a table."""
-    owners: set[int] = set()
-    for node in objects.nodes:
-        if node.WhichOneof("kind") == "resource" or node.saveable_objects:
-            owners |= {c.node_id for c in node.children}
-            for saveable in node.saveable_objects.values():
-                owners |= {saveable.save_function, saveable.restore_function}
-    for index in owners:
-        node = objects.nodes[index]
-        if name in node.function.concrete_functions or node.bare_concrete_function.concrete_function_name == name:
-            return True
-    return False
-
-
-def _bind_back(graph: Graph, captures: list[int]) -> list[int]:
-    """Variables that remain become arguments again; captures that nobody uses go. Returns what stays."""
-    first = len(graph.args) - len(captures)
-    handles = {str(n.attrs.get("shared_name")): n for n in graph if n.op == "VarHandleOp"}
-    kept: list[int] = []
-    for position, object_id in enumerate(captures):
-        arg = graph.args[first + position]
-        handle = handles.pop(object_key(object_id), None)
-        if handle is not None:
-            graph.replace_value(handle.out(), arg.out())
-            graph.replace_control(handle, [])
-            graph.keep.pop(handle, None)
-            graph.remove(handle)
-        if arg.readers or arg in graph.output_nodes():
-            kept.append(position)
-    keep_args = [*graph.args[:first], *(graph.args[first + k] for k in kept)]
-    for arg in [a for a in graph.args if a not in keep_args]:
-        graph.remove(arg)
-    graph.args = keep_args
-    return kept
-
-
 def _has_other_saveables(origin: V2Origin) -> bool:
     """Whether the checkpoint holds more than variables, such as the contents of mutable tables."""
     return any(
@@ -164,7 +52,7 @@ def _has_other_saveables(origin: V2Origin) -> bool:
     )
 
 
-def _write_main_graph(model: Model, origin: V2Origin, plan: _Plan, meta_graph: Any, keeps_saver: bool) -> None:
+def _write_main_graph(model: Model, origin: V2Origin, plan: Plan, meta_graph: Any, keeps_saver: bool) -> None:
     share_constants(model.all_graphs(), model.library)
     source, target = origin.meta_graph.graph_def, meta_graph.graph_def
     target.versions.CopyFrom(source.versions)
@@ -187,7 +75,7 @@ def _node_functions(node_def: Any) -> list[str]:
 
 
 def _main_nodes(
-    origin: V2Origin, plan: _Plan, meta_graph: Any, keeps_saver: bool
+    origin: V2Origin, plan: Plan, meta_graph: Any, keeps_saver: bool
 ) -> tuple[list[Any], list[saver.Saved]]:
     from tensorflow.core.framework import node_def_pb2
 
@@ -243,7 +131,7 @@ def _main_roots(old_saver: Any | None, meta_graph: Any) -> list[str]:
     return roots
 
 
-def _write_objects(origin: V2Origin, plan: _Plan, into: Any, model: Model) -> dict[int, int]:
+def _write_objects(origin: V2Origin, plan: Plan, into: Any, model: Model) -> dict[int, int]:
     """The saved objects that stay, renumbered; returns old id → new id."""
     source = origin.meta_graph.object_graph_def
     keep = _live_objects(source, plan, model)
@@ -280,7 +168,7 @@ def _keep_references(references: Any, new_ids: dict[int, int]) -> None:
         references.add(local_name=name, node_id=new)
 
 
-def _live_objects(source: Any, plan: _Plan, model: Model) -> set[int]:
+def _live_objects(source: Any, plan: Plan, model: Model) -> set[int]:
     """Objects reachable from the root when dead variables, functions and signatures are left out."""
     signature_map = {i for i, n in enumerate(source.nodes) if n.user_object.identifier == "signature_map"}
     seen: set[int] = set()
@@ -303,7 +191,7 @@ def _live_objects(source: Any, plan: _Plan, model: Model) -> set[int]:
     return seen
 
 
-def _is_live(node: Any, index: int, plan: _Plan) -> bool:
+def _is_live(node: Any, index: int, plan: Plan) -> bool:
     kind = node.WhichOneof("kind")
     if kind == "variable":
         return index in plan.variables
@@ -315,7 +203,7 @@ def _is_live(node: Any, index: int, plan: _Plan) -> bool:
 
 
 def _write_checkpoint(
-    origin: V2Origin, plan: _Plan, objects: Any, new_ids: dict[int, int], out: Path, keeps_saver: bool
+    origin: V2Origin, plan: Plan, objects: Any, new_ids: dict[int, int], out: Path, keeps_saver: bool
 ) -> None:
     variables = out / "variables"
     variables.mkdir()
@@ -332,7 +220,7 @@ def _write_checkpoint(
     checkpoint_io.write(variables / "variables", tensors)
 
 
-def _object_graph(origin: V2Origin, plan: _Plan, objects: Any, new_ids: dict[int, int]) -> Any:
+def _object_graph(origin: V2Origin, plan: Plan, objects: Any, new_ids: dict[int, int]) -> Any:
     """The checkpoint's own description of the objects, in the numbering of the saved objects."""
     from tensorflow.core.protobuf import trackable_object_graph_pb2
 

@@ -48,7 +48,7 @@ def _push_loop(graph: Graph, node: Node, library: FunctionLibrary) -> int:
     results = list(loop_body.outputs.values())
     pushed = 0
     for position, value in enumerate(node.inputs):
-        if value.constant is None or value in graph.fed or results[position] != loop_body.args[position].out():
+        if not _can_move(graph, value) or results[position] != loop_body.args[position].out():
             continue
         for body in bodies:
             pushed += _substitute(body, position, value)
@@ -63,10 +63,15 @@ def _push_loop(graph: Graph, node: Node, library: FunctionLibrary) -> int:
 def _push_branches(graph: Graph, node: Node, library: FunctionLibrary) -> int:
     pushed = 0
     for position, value in enumerate(node.inputs[1:]):
-        if value.constant is not None and value not in graph.fed:
+        if _can_move(graph, value):
             for func in functions_of(node):
                 pushed += _substitute(library.graph(func.name), position, value)
     return pushed
+
+
+def _can_move(graph: Graph, value: Value) -> bool:
+    """A constant that waits for something is what lets it run: it stays where it is."""
+    return value.constant is not None and value not in graph.fed and not value.node.controls
 
 
 def _substitute(body: Graph, position: int, value: Value) -> int:
