@@ -150,8 +150,8 @@ def _checkpoint(path: Path, options: ReadOptions) -> Model:
 
 def _from_bare(path: Path, form: str, meta_graph: Any, options: ReadOptions, checkpoint: Checkpoint | None) -> Model:
     graph_def = meta_graph.graph_def
-    inputs = [_tensor(graph_def, n) for n in options.input_names or guess_inputs(graph_def, options.output_names)]
     outputs = [_tensor(graph_def, n) for n in options.output_names or guess_outputs(graph_def)]
+    inputs = [_tensor(graph_def, n) for n in options.input_names or guess_inputs(graph_def, outputs)]
     signature = Signature("serving_default", _infos(graph_def, inputs), _infos(graph_def, outputs))
     meta_graph.signature_def.clear()
     meta_graph.meta_info_def.tags.append("serve")
@@ -168,7 +168,10 @@ def _from_bare(path: Path, form: str, meta_graph: Any, options: ReadOptions, che
 def _tensor(graph_def: Any, name: str) -> str:
     from tfpare.errors import nearest
 
-    node, port = graphdef.flat_port(name.strip())
+    try:
+        node, port = graphdef.flat_port(name.strip())
+    except UnsupportedModel as error:
+        raise UsageError(f"{error} Write NODE or NODE:0.") from error
     known = {n.name for n in graph_def.node}
     if node not in known:
         raise UsageError(f"The graph has no node {node!r}.{nearest(node, known)}")

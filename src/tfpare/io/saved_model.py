@@ -126,15 +126,16 @@ def pick_signatures(known: dict[str, Signature], wanted: list[str] | None) -> di
 
 
 def asset_defs(meta_graph: Any) -> list[Any]:
-    """The `AssetFileDef` protos of a MetaGraph, which old exporters keep in a collection."""
+    """The `AssetFileDef` protos of a MetaGraph, which old exporters keep (only, or also) in a collection."""
     from tensorflow.core.protobuf import meta_graph_pb2
 
     defs = list(meta_graph.asset_file_def)
-    if not defs and "saved_model_assets" in meta_graph.collection_def:
+    if "saved_model_assets" in meta_graph.collection_def:
         for packed in meta_graph.collection_def["saved_model_assets"].any_list.value:
             asset = meta_graph_pb2.AssetFileDef()
             packed.Unpack(asset)
-            defs.append(asset)
+            if asset not in defs:
+                defs.append(asset)
     return defs
 
 
