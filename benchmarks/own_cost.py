@@ -2,8 +2,8 @@
 
     python benchmarks/own_cost.py MODEL [--verify]
 
-Memory is this process's own peak (verification runs in child processes). TensorFlow's own share is the peak after a model
-with 24,000 weights went the same way: the import, its runtime and the kernels that folding uses.
+Memory is this process's own peak (verification runs in child processes). TensorFlow's own share is the peak after a
+model with 24,000 weights went the same way: the import, its runtime and the kernels that folding uses.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 import tfpare
 from tfpare.api import OptimizeOptions, optimize
 from tfpare.io.start import start_tensorflow
-
 
 TINY = Path(tfpare.__file__).parent / "demo_data" / "saved_model"
 

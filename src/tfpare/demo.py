@@ -17,6 +17,7 @@ import numpy as np
 
 from tfpare.api import optimize
 from tfpare.api_types import OptimizeOptions, OptimizeReport
+from tfpare.environment import child_environment
 from tfpare.errors import TfpareError
 
 DATA = Path(__file__).parent / "demo_data"
@@ -98,15 +99,10 @@ def _compare(models: list[Path]) -> dict[str, Any]:
         file = Path(scratch) / "request.json"
         file.write_text(json.dumps(request), encoding="utf-8")
         command = [sys.executable, "-m", "tfpare.io.compare_calls", str(file)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=scratch, env=_environment())
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=scratch, env=child_environment()
+        )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise TfpareError(f"The models cannot be compared: the process that calls them ended with {last}")
     return json.loads(done.stdout)
-
-
-def _environment() -> dict[str, str]:
-    """This package on the path, wherever the child starts."""
-    package = str(Path(__file__).resolve().parents[1])
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH", "")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3"}

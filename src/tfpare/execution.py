@@ -21,11 +21,11 @@ from types import TracebackType
 from typing import IO
 
 from tfpare import framing
+from tfpare.environment import child_environment
 from tfpare.errors import TfpareError, UsageError, nearest
 from tfpare.ir.model import Model, Signature
 from tfpare.ir.types import Array
 
-_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|PRIVATE|ACCESS_KEY|AUTH|COOKIE", re.IGNORECASE)
 # What TensorFlow prints whatever happens: it would bury the line that tells why the process died.
 _CHATTER = re.compile(r"^[IW]\d{4} |All log messages before absl|rebuild TensorFlow with the appropriate compiler")
 _SHOWN_LINES = 6
@@ -80,7 +80,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self._scratch,  # `-m` imports from the working directory: it must be one that nobody else writes
-                env=_environment() | runtime.environment(),
+                env=child_environment() | runtime.environment(),
             )
         self._finalizer = weakref.finalize(self, _end, self._process, self._scratch)
 
@@ -165,16 +165,6 @@ def _end(process: subprocess.Popen[bytes], scratch: Path) -> None:
     process.kill()
     process.wait()
     shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _environment() -> dict[str, str]:
-    """The parent's environment without what looks like a secret: a model may read it."""
-    kept = {k: v for k, v in os.environ.items() if not _SECRET.search(k)}
-    package = str(Path(__file__).resolve().parents[1])
-    kept["PYTHONPATH"] = os.pathsep.join(p for p in (package, kept.get("PYTHONPATH", "")) if p)
-    kept["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    kept.setdefault("CUDA_VISIBLE_DEVICES", "")  # the answers of the CPU kernels are what is compared
-    return kept
 
 
 class ModelRunner:

@@ -40,6 +40,9 @@ class Plan:
     text: str = ""
 
 
+_SMOOTH, _PATCH = 2, 28  # the variant with smooth images; pixels on a patch's side
+
+
 def plans(spec: SignatureSpec) -> Iterator[Plan]:
     """Guesses, the likeliest first; only what this signature leaves open varies."""
     first = Plan()
@@ -60,7 +63,9 @@ def plans(spec: SignatureSpec) -> Iterator[Plan]:
 
 def variants(spec: SignatureSpec) -> int:
     """How many variants of the inputs differ: more where whole-number scalars may choose branches or count loops."""
-    return 5 if any(i.dims == () and i.dtype.is_integer for i in spec.inputs) else 2
+    if any(i.dims == () and i.dtype.is_integer for i in spec.inputs):
+        return 5
+    return 3 if any(i.is_image and i.dtype.is_float for i in spec.inputs) else 2
 
 
 def draw(spec: SignatureSpec, plan: Plan, batch: int, variant: int, seed: int) -> dict[str, Array]:
@@ -70,9 +75,10 @@ def draw(spec: SignatureSpec, plan: Plan, batch: int, variant: int, seed: int) -
         spec: of the signature.
         plan: what to assume.
         batch: size of free first dimensions.
-        variant: 1 draws pixels from 0 to 255 and other floats from 0 to 1, scalars are 0.5 and True; the others draw
-            floats from N(0, 1), scalars are 1 and False, because that is what keep probabilities and training flags
-            have to be for a model to answer the same twice. Whole-number scalars take another value in each.
+        variant: 1 draws pixels from 0 to 255 and other floats from 0 to 1, scalars are 0.5 and True; 2 draws smooth
+            images from -1 to 1, since noise drives networks for images into saturation; the others draw floats from
+            N(0, 1), scalars are 1 and False, because that is what keep probabilities and training flags have to be for
+            a model to answer the same twice. Whole-number scalars take another value in each.
         seed: of the random numbers.
 
     Returns:
@@ -120,11 +126,22 @@ def _floats(spec: InputSpec, dims: tuple[int, ...], variant: int, rng: Random) -
         drawn: Array = np.asarray(0.5 if variant == 1 else 1.0)
     elif variant == 1:
         drawn = rng.uniform(0.0, 255.0 if spec.is_image else 1.0, dims)
+    elif variant == _SMOOTH and spec.is_image:
+        drawn = _smooth(dims, rng)
     else:
         drawn = rng.normal(0.0, 1.0, dims)
     if spec.dtype.name.startswith("complex"):
         drawn = drawn + 1j * rng.normal(0.0, 1.0, dims)
     return np.asarray(drawn).astype(spec.dtype.numpy)
+
+
+def _smooth(dims: tuple[int, ...], rng: Random) -> Array:
+    """Images [N, H, W, C] (or [N, C, H, W]) of a few patches with a little noise, in -1 to 1."""
+    coarse = rng.uniform(-1.0, 1.0, tuple(-(-d // _PATCH) if k and d > _PATCH else d for k, d in enumerate(dims)))
+    for axis, size in enumerate(dims):
+        if coarse.shape[axis] != size:
+            coarse = np.take(coarse, np.arange(size) // _PATCH, axis=axis)
+    return np.clip(coarse + rng.normal(0.0, 0.05, dims), -1.0, 1.0)
 
 
 def _integers(spec: InputSpec, plan: Plan, dims: tuple[int, ...], rng: Random) -> Array:

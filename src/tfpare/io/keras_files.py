@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+from tfpare.environment import child_environment
 from tfpare.errors import UnsupportedModel
 from tfpare.io.inspect_keras import DAMAGED, member
 
@@ -35,6 +36,7 @@ def export(path: Path, out: Path) -> None:
             text=True,
             timeout=_TIMEOUT_S,
             check=False,
+            env=child_environment(),
             cwd=out.parent,  # `-c` imports from the working directory: it must be one that nobody else writes
         )
     except subprocess.TimeoutExpired as error:

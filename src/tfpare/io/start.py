@@ -15,7 +15,6 @@ from pathlib import Path
 
 from tfpare.errors import UsageError
 
-
 _M_MMAP_THRESHOLD, _MMAP_FROM_BYTES = -3, 128 * 1024
 
 
