@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from tfpare.differences import difference
+from tfpare.environment import child_environment
 from tfpare.errors import UsageError
-from tfpare.execution import ModelCrashed, ModelRunner, RunRefused, _environment
+from tfpare.execution import ModelCrashed, ModelRunner, RunRefused
 from tfpare.feeds import expressions, given
 from tfpare.io.read import ReadOptions, read
 from tfpare.ir.model import Signature, TensorInfo
@@ -492,7 +493,41 @@ def test_the_child_sees_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("MY_API_TOKEN", "x")
     monkeypatch.setenv("HARMLESS", "x")
-    environment = _environment()
+    environment = child_environment()
     assert "AWS_SECRET_ACCESS_KEY" not in environment
     assert "MY_API_TOKEN" not in environment
     assert environment["HARMLESS"] == "x"
+
+
+# -- the original's own rounding ------------------------------------------------------------------------------------
+
+
+def test_an_amplified_rounding_is_allowed_when_the_original_has_it_too(tmp_path):
+    """y = exp(40·conv chain): the original differs from itself with other kernels by more than the usual tolerance."""
+    before, after = _amplifier(tmp_path / "before.pb", split=False), _amplifier(tmp_path / "after.pb", split=True)
+    names = {"input_names": ("x",), "output_names": ("y",)}
+    report = verify(before, after, VerifyOptions(**names))
+    assert report.ok, report.notes
+    if report.max_rel > 1e-5:
+        assert report.outputs[0].tolerance > 1e-5
+        assert "other kernels" in report.outputs[0].note
+    assert not verify(before, after, VerifyOptions(**names, tolerance=1e-9)).ok
+
+
+def _amplifier(path, *, split):
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(0, 0.05, (3, 3, 64, 64)).astype(np.float32)
+    scale = np.float32(3.0)
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, (None, 16, 16, 64), name="x")
+        value = x
+        for _ in range(4):
+            if split:
+                value = tf.nn.conv2d(value, kernel * scale, 1, "SAME") / scale
+            else:
+                value = tf.nn.conv2d(value, kernel, 1, "SAME")
+        tf.exp(tf.tanh(value) * 40.0 - 40.0, name="y")
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    return path
