@@ -816,3 +816,50 @@ def test_killed_while_writing(tmp_path, old, number):
         refused(call("inspect", left[0]), UNSUPPORTED, "without saved_model.pb")
         assert call("optimize", model, "-o", old, "--overwrite", "--no-verify").exit_code == 0
         assert hashes(old) != before
+
+
+# -- custom ops --------------------------------------------------------------------------------------------------------
+
+SOURCE = """
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/framework/shape_inference.h"
+using namespace tensorflow;
+REGISTER_OP("MyVeryOwnOp").Input("x: float").Output("y: float").SetShapeFn([](shape_inference::InferenceContext* c) {
+  c->set_output(0, c->input(0));
+  return absl::OkStatus();
+});
+class MyVeryOwnOp : public OpKernel {
+ public:
+  explicit MyVeryOwnOp(OpKernelConstruction* c) : OpKernel(c) {}
+  void Compute(OpKernelContext* c) override { c->set_output(0, c->input(0)); }
+};
+REGISTER_KERNEL_BUILDER(Name("MyVeryOwnOp").Device(DEVICE_CPU), MyVeryOwnOp);
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a compiler")
+def test_op_libraries_reach_the_processes_that_run_models(tmp_path):
+    import tensorflow as tf
+
+    (tmp_path / "op.cc").write_text(SOURCE)
+    library, out = tmp_path / "op.so", tmp_path / "out.pb"
+    flags = [
+        *tf.sysconfig.get_compile_flags(),
+        "-shared",
+        "-fPIC",
+        "-o",
+        library,
+        "op.cc",
+        *tf.sysconfig.get_link_flags(),
+    ]
+    subprocess.run(["g++", *map(str, flags)], cwd=tmp_path, check=True)
+    path = graph(tmp_path, 'node { name: "mine" op: "MyVeryOwnOp" input: "y" }')
+    run = [sys.executable, "-m", "tfpare"]
+    for arguments in (["optimize", path, "-o", out, "--output_names", "mine"], ["verify", path, out]):
+        done = subprocess.run(
+            [*run, *map(str, arguments), "--op_library", str(library)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "your rights" in done.stderr

@@ -266,6 +266,9 @@ def main() -> None:
 
     if _NO_REWRITES:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    for library in sys.argv[1:]:
+        if library != "--no-rewrites":
+            tf.load_op_library(library)
     with contextlib.suppress(EOFError, BrokenPipeError):
         _serve(_reader(requests), replies)
     sys.stderr.flush()

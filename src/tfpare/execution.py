@@ -23,6 +23,7 @@ from typing import IO
 from tfpare import framing
 from tfpare.environment import child_environment
 from tfpare.errors import TfpareError, UsageError, nearest
+from tfpare.io.start import op_libraries
 from tfpare.ir.model import Model, Signature
 from tfpare.ir.types import Array
 
@@ -75,7 +76,7 @@ class Worker:
         self._log = self._scratch / "stderr"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tfpare._worker", *runtime.arguments],
+                [sys.executable, "-m", "tfpare._worker", *runtime.arguments, *map(str, op_libraries())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,6 +47,10 @@ InputNames = Annotated[
 OutputNames = Annotated[
     list[str] | None,
     typer.Option("--output_names", metavar="C:0", help="Outputs of a bare graph (guessed when left out)."),
+]
+OpLibraries = Annotated[
+    list[Path] | None,
+    typer.Option("--op_library", metavar="FILE.so", help="Library of custom ops to load: it runs with your rights."),
 ]
 DataFile = Annotated[
     Path | None, typer.Option("--data", metavar="FILE.npz", help="Arrays to verify with, by input key.")
@@ -115,6 +119,14 @@ def working(debug: bool = False, start: bool = True) -> Generator[Callable[[str]
         with console.status("starting TensorFlow") as status:
             _start(start, debug)
             yield lambda step: status.update(_PHASES.get(step, step.replace("_", " ")))
+
+
+def load_op_libraries(paths: Iterable[Path]) -> None:
+    """Loads libraries of custom ops here and in the processes that run models, and warns of them."""
+    from tfpare.io.start import load_op_library
+
+    for path in paths:
+        print(f"tfpare: warning: {load_op_library(path)}", file=sys.stderr)
 
 
 def _start(wanted: bool, debug: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,10 +15,12 @@ from tfpare.cli.common import (
     InputNames,
     JsonFlag,
     ModelArgument,
+    OpLibraries,
     OutputNames,
     Signatures,
     TagSet,
     Tolerance,
+    load_op_libraries,
     show,
     split,
     tags,
@@ -65,12 +66,7 @@ def optimize(
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Settings from a file; flags replace them.")
     ] = None,
-    op_library: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--op_library", metavar="FILE.so", help="Library of custom ops to load: it runs with your rights."
-        ),
-    ] = None,
+    op_library: OpLibraries = None,
     data: DataFile = None,
     inputs: InputFiles = None,
     input_exprs: InputExprs = None,
@@ -102,11 +98,9 @@ def optimize(
     settings = _settings(flags, bind or [], recipe)
     with working(debug, start=bool(settings.op_library)) as progress:
         from tfpare.api import optimize as run
-        from tfpare.io.start import load_op_library
         from tfpare.report import render
 
-        for library in settings.op_library:
-            print(f"tfpare: warning: {load_op_library(library)}", file=sys.stderr)
+        load_op_libraries(settings.op_library)
         report = run(model, output, settings.options(), progress)
     show(report, as_json, render(report))
 

@@ -14,10 +14,12 @@ from tfpare.cli.common import (
     InputFiles,
     InputNames,
     JsonFlag,
+    OpLibraries,
     OutputNames,
     Signatures,
     TagSet,
     Tolerance,
+    load_op_libraries,
     show,
     split,
     tags,
@@ -32,6 +34,7 @@ def verify(
     signature_def: Signatures = None,
     input_names: InputNames = None,
     output_names: OutputNames = None,
+    op_library: OpLibraries = None,
     data: DataFile = None,
     inputs: InputFiles = None,
     input_exprs: InputExprs = None,
@@ -49,6 +52,7 @@ def verify(
         from tfpare.verifier import VerifyOptions
         from tfpare.verifier import verify as run
 
+        load_op_libraries(op_library or ())
         options = VerifyOptions(
             tags=tags(tag_set),
             signatures=split(signature_def),

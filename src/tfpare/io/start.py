@@ -71,8 +71,16 @@ def _stderr_held_back(enabled: bool) -> Generator[None, None, None]:
             os.close(saved)
 
 
+_OP_LIBRARIES: list[Path] = []
+
+
+def op_libraries() -> tuple[Path, ...]:
+    """The libraries that this process has loaded, for its children to load: TensorFlow's registry is global, too."""
+    return tuple(_OP_LIBRARIES)
+
+
 def load_op_library(path: Path) -> str:
-    """Loads a library of custom ops into this process; returns the warning that the user should see.
+    """Loads a library of custom ops into this process and its later children; returns the warning to show.
 
     Raises:
         UsageError: it cannot be loaded.
@@ -86,4 +94,5 @@ def load_op_library(path: Path) -> str:
     except Exception as error:
         first = str(error).strip().split("\n")[0]
         raise UsageError(f"--op_library: {path} cannot be loaded: {first}") from error
+    _OP_LIBRARIES.append(path.resolve())
     return f"{path} is native code and now runs with your rights; only load libraries that you trust"
