@@ -124,6 +124,8 @@ class Verifier:
             return False
         self._rounding_measured = True
         self._progress("the original's own rounding")
+        if self._spare is None:
+            self._spare = Worker(self._runtime)  # for the candidate once more, while the original runs
         for original, references in zip(self._originals, self._references, strict=True):
             if not original.is_stateful:
                 original.measure_rounding(references)
