@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 from tfpare.api_types import ModelStats
-from tfpare.ir.model import Model
+from tfpare.ir.model import VARIABLE_OPS, Model, variable_key
 from tfpare.passes.merge_duplicates import digest
 
 
@@ -33,11 +33,8 @@ def model_stats(models: Iterable[Model], path: Path) -> ModelStats:
 
 
 def _variable_bytes(model: Model) -> int:
-    keys = {str(n.get("shared_name", "") or n.name) for g in model.all_graphs() for n in g if n.op in _VARIABLES}
+    keys = {variable_key(n) for g in model.all_graphs() for n in g if n.op in VARIABLE_OPS}
     return sum(model.variables[k].n_bytes for k in keys if k in model.variables)
-
-
-_VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
 
 def file_bytes(path: Path) -> int:

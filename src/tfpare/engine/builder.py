@@ -61,10 +61,12 @@ class Builder:
 
     def op(self, op: str, *inputs: Value, shape: Shape = UNKNOWN, **attrs: Attr) -> Value:
         """A new node; type attributes that the inputs determine need not be given. Returns its output 0."""
+        spec = self._graph.registry(op)
+        types = spec.type_attrs([v.dtype for v in inputs]) if spec is not None else {}
         node = self._graph.add(
             op,
             inputs,
-            {**_type_attrs(self._graph, op, inputs), **attrs},
+            {**types, **attrs},
             name=f"{self._root.name}/{op}",
             device=self._root.device,
             made_by=self._rule,
@@ -100,21 +102,3 @@ def _cast(array: Array, type_: DType) -> Array:
     if type_.is_float and not np.array_equal(np.isfinite(array), np.isfinite(stored.astype(np.float64))):
         raise OverflowError(f"the folded constant leaves the range of {type_}")
     return stored
-
-
-def _type_attrs(graph: Graph, op: str, inputs: tuple[Value, ...]) -> dict[str, Attr]:
-    """Type and number attributes that follow from the inputs."""
-    spec = graph.registry(op)
-    found: dict[str, Attr] = {}
-    position = 0
-    for arg in spec.inputs if spec is not None else ():
-        if position >= len(inputs):
-            break
-        count = 1
-        if arg.number_attr:
-            count = len(inputs) - (len(spec.inputs) - 1) if spec is not None else 1
-            found.setdefault(arg.number_attr, count)
-        if arg.type_attr:
-            found.setdefault(arg.type_attr, inputs[position].dtype.base)
-        position += count
-    return found

@@ -14,7 +14,7 @@ from tfpare.io.checkpoint import Checkpoint
 from tfpare.io.guess import guess_inputs, guess_outputs
 from tfpare.io.node_checks import check_node
 from tfpare.io.validate import check_model
-from tfpare.ir.model import Model, Signature, TensorInfo
+from tfpare.ir.model import VARIABLE_OPS, Model, Signature, TensorInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _demand_variables(model: Model, path: Path) -> None:
         return
     for graph in model.graphs:
         for node in graph:
-            if node.op in v1.VARIABLE_OPS:
+            if node.op in VARIABLE_OPS:
                 raise UnsupportedModel(f"{path} has variables ({node.name!r}) but no variables/variables.index.")
 
 

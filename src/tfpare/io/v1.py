@@ -18,10 +18,9 @@ from tfpare.io.functions import Library
 from tfpare.io.node_checks import check_node
 from tfpare.io.validate import check_functions
 from tfpare.ir.graph import Graph, Node, Value
-from tfpare.ir.model import Model, Signature, Variable
+from tfpare.ir.model import VARIABLE_OPS, Model, Signature, Variable, variable_key
 from tfpare.ir.types import UNKNOWN, Shape, dtype_of
 
-VARIABLE_OPS = frozenset({"VariableV2", "Variable", "VarHandleOp"})
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
 
@@ -245,12 +244,6 @@ def _variable(node: Node, key: str, source: tuple[str, str], checkpoint: Checkpo
         shape = Shape(tuple(checkpoint.shapes[source[0]]))
     type_ = node["dtype"]
     return Variable(key, type_, shape, lambda: checkpoint.tensor(*source), *source)  # type: ignore[arg-type]
-
-
-def variable_key(node: Node) -> str:
-    """Two nodes with one key are one variable."""
-    shared = node.get("shared_name", "")
-    return shared if isinstance(shared, str) and shared else node.name
 
 
 def restore_map(node_defs: Iterable[Any]) -> dict[str, tuple[str, str]]:

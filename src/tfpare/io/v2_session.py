@@ -11,7 +11,7 @@ from tfpare.io import v1, v2
 from tfpare.io.checkpoint import Checkpoint
 from tfpare.io.saved_model import SavedModelFiles
 from tfpare.ir.graph import Graph, functions_of
-from tfpare.ir.model import Model, Signature, Variable
+from tfpare.ir.model import Model, Signature, Variable, variable_key
 from tfpare.ir.ops import CALLS
 
 
@@ -46,7 +46,7 @@ def _variables(graph: Graph, origin: v2.V2Origin, checkpoint: Checkpoint) -> dic
             )
             for handle, object_id in zip(call.inputs[len(call.inputs) - len(captured) :], captured, strict=True):
                 if handle.node.op == "VarHandleOp" and object_id in origin.checkpoint_keys:
-                    key = v1.variable_key(handle.node)
+                    key = variable_key(handle.node)
                     found[key] = v2.variable_of(
                         key, objects.nodes[object_id].variable, origin.checkpoint_keys[object_id], checkpoint
                     )

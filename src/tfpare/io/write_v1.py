@@ -12,7 +12,7 @@ from tfpare.io.functions import called_functions
 from tfpare.io.naming import name_outputs
 from tfpare.io.shared_constants import share_constants
 from tfpare.ir.graph import functions_of
-from tfpare.ir.model import Model, Signature, TensorInfo
+from tfpare.ir.model import VARIABLE_OPS, Model, Signature, TensorInfo, variable_key
 from tfpare.ir.types import Array
 
 # Collections that say how to initialise a model or belong to a hub module; the rest (variables, losses, summaries,
@@ -103,9 +103,9 @@ def _write_info(info: TensorInfo, into: Any) -> None:
 def _remaining(model: Model, checkpoint: dict[str, Array], slices: dict[str, str]) -> list[saver.Saved]:
     saved: list[saver.Saved] = []
     for node in model.graphs[0]:
-        if node.op not in v1.VARIABLE_OPS:
+        if node.op not in VARIABLE_OPS:
             continue
-        variable = model.variables.get(v1.variable_key(node))
+        variable = model.variables.get(variable_key(node))
         if variable is None:
             continue
         name = f"{variable.checkpoint_key}@{variable.slice_spec}"
@@ -138,7 +138,7 @@ def serialize(proto: Any) -> bytes:
 def _demand_no_resources(model: Model) -> None:
     is_bare = model.form == "graphdef"
     for node in model.graphs[0]:
-        if node.op in v1.VARIABLE_OPS:
+        if node.op in VARIABLE_OPS:
             why = " ".join(n for n in model.notes if "stays a variable" in n)
             raise UnsupportedModel(
                 f"Variable {node.name!r} cannot be part of a frozen .pb ({why}). Write a SavedModel: -o DIR."

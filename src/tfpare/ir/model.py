@@ -35,6 +35,15 @@ class Signature:
     method: str = "tensorflow/serving/predict"
 
 
+VARIABLE_OPS = frozenset({"VariableV2", "Variable", "VarHandleOp"})
+
+
+def variable_key(node: Node) -> str:
+    """The key of the variable that a node of `VARIABLE_OPS` stands for; two nodes with one key are one variable."""
+    shared = node.get("shared_name", "")
+    return shared if isinstance(shared, str) and shared else node.name
+
+
 @dataclass(slots=True)
 class Variable:
     """A variable with a stored value, which `load` reads when it is wanted.

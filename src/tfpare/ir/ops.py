@@ -5,7 +5,7 @@ The facts come from TensorFlow's own op registry (`tfpare.io.op_registry`); this
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -61,6 +61,21 @@ class OpSpec:
         """The dtypes of all input tensors in order."""
         full = {**self.defaults, **attrs}
         return tuple(t for arg in self.inputs for t in arg.dtypes(full))
+
+    def type_attrs(self, inputs: Sequence[DType]) -> dict[str, Attr]:
+        """Type and number attributes that follow from the inputs' dtypes; at most one argument may be repeated."""
+        found: dict[str, Attr] = {}
+        position, repeated = 0, len(inputs) - len(self.inputs) + 1
+        for arg in self.inputs:
+            count = repeated if arg.number_attr or arg.type_list_attr else 1
+            if arg.number_attr:
+                found.setdefault(arg.number_attr, count)
+            if arg.type_list_attr:
+                found[arg.type_list_attr] = tuple(t.base for t in inputs[position : position + count])
+            elif arg.type_attr and position < len(inputs):
+                found.setdefault(arg.type_attr, inputs[position].base)
+            position += count
+        return found
 
 
 Registry: TypeAlias = "Callable[[str], OpSpec | None]"

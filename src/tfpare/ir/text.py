@@ -101,7 +101,7 @@ def _add(graph: Graph, name: str, op: str, arguments: list[str], values: dict[st
     spec = graph.registry(op)
     if spec is None:
         raise ValueError(f"Op {op!r} is not registered.")
-    attrs = {**type_attrs(spec, inputs), **{k: _attr(spec, k, v) for k, v in keywords.items()}}
+    attrs = {**spec.type_attrs([v.dtype for v in inputs]), **{k: _attr(spec, k, v) for k, v in keywords.items()}}
     return graph.add(op, inputs, attrs, name=name, controls=controls)
 
 
@@ -146,24 +146,6 @@ def arbitrary(name: str, type_: DType, shape: Shape) -> Array:
         values = rng.uniform(0.5, 1.5, dims) if len(dims) < 2 else rng.normal(0, 0.5, dims)
         return np.asarray(values).astype(type_.numpy)
     return np.asarray(rng.integers(0, 2 if type_.name == "bool" else 8, dims)).astype(type_.numpy)
-
-
-def type_attrs(spec: OpSpec, inputs: list[Value]) -> dict[str, Attr]:
-    """Type and number attributes that follow from the inputs, for ops with at most one repeated argument."""
-    found: dict[str, Attr] = {}
-    position = 0
-    for arg in spec.inputs:
-        count = 1
-        if arg.number_attr:
-            count = len(inputs) - len(spec.inputs) + 1
-            found.setdefault(arg.number_attr, count)
-        if arg.type_list_attr:
-            count = len(inputs) - len(spec.inputs) + 1
-            found[arg.type_list_attr] = tuple(v.dtype.base for v in inputs[position : position + count])
-        elif arg.type_attr and position < len(inputs):
-            found.setdefault(arg.type_attr, inputs[position].dtype.base)
-        position += count
-    return found
 
 
 def _attr(spec: OpSpec, key: str, text: str) -> Attr:
@@ -215,7 +197,7 @@ def _expression(node: Node, names: dict[Node, str]) -> str:
     if array is not None:
         return _const_text(node.dtypes[0], array)
     parts = [_ref(v, names) for v in node.inputs] + [f"^{names[c]}" for c in node.controls]
-    known = type_attrs(node.spec, list(node.inputs)) if node.spec else {}
+    known = node.spec.type_attrs([v.dtype for v in node.inputs]) if node.spec else {}
     for key in sorted(node.attrs):
         default = node.spec.defaults.get(key) if node.spec else None
         if key not in known and node.attrs[key] != default and not key.startswith("_"):

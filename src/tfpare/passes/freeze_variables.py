@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from tfpare.errors import UnsupportedModel
 from tfpare.ir.graph import Graph, Node, Value, functions_of
-from tfpare.ir.model import REWRITTEN_CALLERS, FunctionLibrary, Model, Variable
+from tfpare.ir.model import REWRITTEN_CALLERS, VARIABLE_OPS, FunctionLibrary, Model, Variable, variable_key
 from tfpare.ir.ops import CALLS
 from tfpare.ir.types import Array, Shape
 from tfpare.passes.base import PassOptions, PassResult, register
 from tfpare.passes.freeze_limit import over_limit
-from tfpare.passes.freezer import LOOPS, PLACES, READS, REF_TO_VALUE, REF_VARIABLES, Freezer
+from tfpare.passes.freezer import LOOPS, PLACES, READS, REF_TO_VALUE, Freezer
 from tfpare.passes.merge_duplicates import digest
 
 
@@ -56,10 +56,7 @@ def freeze_variables(model: Model, options: PassOptions) -> PassResult:
 
 
 def _variable_key(node: Node) -> str | None:
-    if node.op != "VarHandleOp" and node.op not in REF_VARIABLES:
-        return None
-    shared = node.get("shared_name", "")
-    return shared if isinstance(shared, str) and shared else node.name
+    return variable_key(node) if node.op in VARIABLE_OPS else None
 
 
 def _choose(model: Model, uses: _Uses, options: PassOptions, result: PassResult) -> dict[str, Variable]:

@@ -109,7 +109,7 @@ def fold_mul_into_biased_linear(
     owner = linear(linear_node)
     if mul.inputs[0].node is not bias and mul.op == "RealDiv":
         return None
-    require(_same_layout(owner, bias), "layouts differ", at=bias)
+    require(owner.has_layout_of(bias), "layouts differ", at=bias)
     if mul.op == "RealDiv":
         require((c != 0).all(), "the divisor holds a zero", at=mul)
         c = 1 / c
@@ -127,10 +127,6 @@ def scaled(owner: Linear, c: Array, at: Node) -> Array:
     require(np.isfinite(scale).all(), "the constant holds NaN or infinity", at=at)
     require(np.isfinite(owner.kernel).all(), "the kernel holds NaN or infinity", at=owner.node)
     return owner.scaled(scale)
-
-
-def _same_layout(owner: Linear, bias: Node) -> bool:
-    return owner.rank == 2 or (str(bias["data_format"]) == "NHWC") == owner.channels_last
 
 
 @rewrite(

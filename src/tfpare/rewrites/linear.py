@@ -48,6 +48,10 @@ class Linear:
         inputs[KERNEL_INPUT[self.node.op]] = new.const(kernel, self.kernel_value)
         return new.like(self.node, *inputs)
 
+    def has_layout_of(self, bias: Node) -> bool:
+        """Whether a BiasAdd adds along the output channels; a matrix has no layout."""
+        return self.rank == 2 or (str(bias["data_format"]) == "NHWC") == self.channels_last
+
     def bias(self, new: Builder, value: Value, bias: Array) -> Value:
         """value + bias, with one bias per output channel."""
         data_format = "NHWC" if self.channels_last else "NCHW"

@@ -48,8 +48,7 @@ def merge_bias_adds(new: Builder, add: Node, bias: Node, linear_node: Node, b: A
         require(add["data_format"] == bias["data_format"], "layouts differ", at=add)
         extra = c
     else:
-        plain = owner.rank == 2 or (str(bias["data_format"]) == "NHWC") == owner.channels_last
-        require(plain, "layouts differ", at=bias)
+        require(owner.has_layout_of(bias), "layouts differ", at=bias)
         extra = per_channel(c, owner, add)
     total = b - extra if add.op == "Sub" else b + extra
     return new.like(bias, linear_node.out(), new.const(total))
