@@ -44,6 +44,13 @@ class StepReport:
         self.applied += other.applied
         self.declined, self.examples = Counter(other.declined), dict(other.examples)
 
+    def merge(self, other: StepReport) -> None:
+        """Sums up another pipeline's report of the same step."""
+        self.applied += other.applied
+        self.seconds += other.seconds
+        self.nodes_removed += other.nodes_removed
+        self.declined, self.examples = Counter(other.declined), dict(other.examples)
+
 
 Progress = Callable[[str], None]
 
@@ -133,6 +140,7 @@ class Pipeline:
         progress("rules")
         totals: dict[str, RuleStats] = {r.name: RuleStats() for r in rules}
         for graph in model.all_graphs():
+            runtime.infer_shapes(graph)
             limit = None if self.stop_after is None else self.stop_after - len(self.steps)
             driver = Driver(rules, limit)
             driver.run(graph)

@@ -14,7 +14,7 @@ from tfpare.io.node_checks import check_node
 from tfpare.io.op_registry import op_spec
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.ops import Registry
-from tfpare.ir.types import Attr, DType
+from tfpare.ir.types import UNKNOWN, Attr, DType, dtype
 
 # Facts about another graph than the one we write: shapes go stale, colocation names nodes that may be gone, gradients
 # and read-only lists refer to what was inlined.
@@ -96,11 +96,24 @@ def flat_port(ref: str) -> tuple[str, int]:
     return name, int(port or 0)
 
 
-def add_nodes(graph: Graph, node_defs: Iterable[Any], resolve: Callable[[str], Value]) -> None:
-    """Adds NodeDefs to a graph and wires them; `resolve` finds the value that an input string names."""
+def add_nodes(
+    graph: Graph, node_defs: Iterable[Any], resolve: Callable[[str], Value], unknown_ops: bool = False
+) -> None:
+    """Adds NodeDefs to a graph and wires them; `resolve` finds the value that an input string names.
+
+    With `unknown_ops`, nodes of ops that are not registered get as many outputs as are read, of the types that their
+    readers expect.
+    """
     added: list[tuple[Node, Any]] = []
+    unknown: list[Node] = []
     for node_def in node_defs:
-        added.append((_add_node(graph, node_def), node_def))
+        if unknown_ops and graph.registry(node_def.op) is None:
+            unknown.append(_add_unknown(graph, node_def))
+        else:
+            _add_node(graph, node_def)
+        added.append((graph.nodes[node_def.name], node_def))
+    if unknown:
+        _type_unknown(set(unknown), added)
     for node, node_def in added:
         data = [i for i in node_def.input if not i.startswith("^")]
         controls = [i[1:] for i in node_def.input if i.startswith("^")]
@@ -128,22 +141,49 @@ def _add_node(graph: Graph, node_def: Any) -> Node:
     for key, value in node_def.attr.items():
         if key not in STALE_ATTRS:
             attrs[key] = attr_io.decode(value)
-    if node_def.name in graph.nodes:
-        raise UnsupportedModel(f"Two nodes of the graph have the name {node_def.name!r}. The file is damaged.")
-    node = graph.add(node_def.op, (), attrs, name=node_def.name, device=node_def.device)
+    node = _add_named(graph, node_def, attrs, None)
     if node.op == "Const":
         node.shapes = (attr_io.shape_from_proto(node_def.attr["value"].tensor.tensor_shape),)
     return node
 
 
-def read_nodes(graph: Graph, node_defs: Iterable[Any]) -> None:
+def _add_named(graph: Graph, node_def: Any, attrs: dict[str, Attr], dtypes: tuple[DType, ...] | None) -> Node:
+    if node_def.name in graph.nodes:
+        raise UnsupportedModel(f"Two nodes of the graph have the name {node_def.name!r}. The file is damaged.")
+    return graph.add(node_def.op, (), attrs, name=node_def.name, device=node_def.device, dtypes=dtypes)
+
+
+def _add_unknown(graph: Graph, node_def: Any) -> Node:
+    attrs = {key: attr_io.decode(value) for key, value in node_def.attr.items() if key not in STALE_ATTRS}
+    return _add_named(graph, node_def, attrs, ())
+
+
+def _type_unknown(unknown: set[Node], added: list[tuple[Node, Any]]) -> None:
+    """Gives nodes of unknown ops the output types that their readers expect; `variant` where no reader knows."""
+    by_name = {n.name: n for n in unknown}
+    found: dict[Node, dict[int, DType]] = {}
+    for node, node_def in added:
+        data = [i for i in node_def.input if not i.startswith("^")]
+        reads = [(k, *flat_port(i)) for k, i in enumerate(data) if node_name(i) in by_name]
+        wanted = node.spec.input_dtypes(node.attrs) if node.spec is not None and reads else ()
+        for position, source, port in reads:
+            known = wanted[position].base if position < len(wanted) else dtype("variant")
+            ports = found.setdefault(by_name[source], {})
+            if ports.get(port, known).name == "variant" or known.name != "variant":
+                ports[port] = known
+    for node, ports in found.items():
+        node.dtypes = tuple(ports.get(k, dtype("variant")) for k in range(max(ports) + 1))
+        node.shapes = (UNKNOWN,) * len(node.dtypes)
+
+
+def read_nodes(graph: Graph, node_defs: Iterable[Any], unknown_ops: bool = False) -> None:
     """Adds NodeDefs whose inputs use the `name:port` form of main graphs."""
 
     def resolve(ref: str) -> Value:
         name, port = flat_port(ref)
         return Value(graph.nodes[name], port)
 
-    add_nodes(graph, node_defs, resolve)
+    add_nodes(graph, node_defs, resolve, unknown_ops)
 
 
 def registry_with(library: Callable[[str], Any]) -> Registry:

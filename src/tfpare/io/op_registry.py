@@ -12,22 +12,27 @@ from tfpare.ir.ops import ArgSpec, OpSpec
 @cache
 def op_spec(op: str) -> OpSpec | None:
     """The spec of a registered op, None for an op that this TensorFlow does not know."""
+    found = op_def(op)
+    return None if found is None else spec_of(found)
+
+
+def op_def(op: str) -> Any | None:
+    """The `OpDef` proto of a registered op, None for an op that this TensorFlow does not know."""
     from tensorflow.python.framework import op_def_registry
 
-    op_def = op_def_registry.get(op)
-    return None if op_def is None else spec_of(op_def)
+    return op_def_registry.get(op)
 
 
-def spec_of(op_def: Any) -> OpSpec:
+def spec_of(proto: Any) -> OpSpec:
     """An `OpDef` proto (also a function's signature) as OpSpec."""
     return OpSpec(
-        name=op_def.name,
-        inputs=tuple(_arg(a) for a in op_def.input_arg),
-        outputs=tuple(_arg(a) for a in op_def.output_arg),
-        defaults={a.name: attr_io.decode(a.default_value) for a in op_def.attr if a.HasField("default_value")},
-        attr_kinds={a.name: a.type for a in op_def.attr},
-        is_stateful=op_def.is_stateful,
-        is_commutative=op_def.is_commutative,
+        name=proto.name,
+        inputs=tuple(_arg(a) for a in proto.input_arg),
+        outputs=tuple(_arg(a) for a in proto.output_arg),
+        defaults={a.name: attr_io.decode(a.default_value) for a in proto.attr if a.HasField("default_value")},
+        attr_kinds={a.name: a.type for a in proto.attr},
+        is_stateful=proto.is_stateful,
+        is_commutative=proto.is_commutative,
     )
 
 

@@ -19,7 +19,7 @@ from tfpare.io.node_checks import check_node
 from tfpare.io.validate import check_functions
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.model import VARIABLE_OPS, Model, Signature, Variable, variable_key
-from tfpare.ir.types import UNKNOWN, Shape, dtype_of
+from tfpare.ir.types import UNKNOWN, Shape, dtype, dtype_of
 
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
@@ -35,9 +35,18 @@ class V1Origin:
 
 
 def read_meta_graph(
-    path: Path, form: str, meta_graph: Any, signatures: dict[str, Signature], checkpoint: Checkpoint | None
+    path: Path,
+    form: str,
+    meta_graph: Any,
+    signatures: dict[str, Signature],
+    checkpoint: Checkpoint | None,
+    *,
+    only_needed: bool = True,
 ) -> Model:
-    """Reads a Session-style MetaGraph, cut to what its signatures and initialisers need."""
+    """Reads a Session-style MetaGraph: what its signatures and initialisers need, or all of it.
+
+    Then those that nobody reads are kept like effects, and unknown ops have the types that their readers expect.
+    """
     graph_def, kept = meta_graph.graph_def, _without_nodes(meta_graph)
     library = Library(kept.graph_def.library.function)
     check_functions(library.protos)
@@ -47,13 +56,19 @@ def read_meta_graph(
     assets = list(_asset_nodes(meta_graph))
     fed = {t for s in signatures.values() for info in s.inputs.values() for t in info.tensors}
     fetched = {t: t for s in signatures.values() for info in s.outputs.values() for t in info.tensors}
-    placeholders = _feed_only(graph_def.node, signatures, [*init, *assets])
-    wanted = [*fetched, *fed, *init, *assets]
-    graphdef.read_nodes(graph, _cut(graphdef.reachable(graph_def.node, wanted, placeholders), placeholders))
+    if only_needed:
+        placeholders = _feed_only(graph_def.node, signatures, [*init, *assets])
+        wanted = [*fetched, *fed, *init, *assets]
+        graphdef.read_nodes(graph, _cut(graphdef.reachable(graph_def.node, wanted, placeholders), placeholders))
+    else:
+        graphdef.read_nodes(graph, graph_def.node, unknown_ops=True)
     for tensor in fetched:
         graph.outputs[tensor] = _value(graph, tensor)
     for tensor in sorted(fed):
         _mark_fed(graph, _value(graph, tensor), signatures)
+    if not only_needed:
+        outputs = graph.output_nodes()
+        graph.keep.update((n, None) for n in graph if not n.readers and n not in outputs)
     graph.pinned = _ancestors(graph, [*init, *assets])
     variables = _variables(graph, meta_graph, checkpoint)
     origin = V1Origin(kept, init, assets, checkpoint)
@@ -79,6 +94,9 @@ def _without_nodes(meta_graph: Any) -> Any:
 def _value(graph: Graph, tensor: str) -> Value:
     name, port = graphdef.flat_port(tensor)
     node = graph.nodes.get(name)
+    if node is not None and node.spec is None and port >= len(node.dtypes):  # of an unknown op, and nobody reads it
+        node.dtypes += (dtype("variant"),) * (port + 1 - len(node.dtypes))
+        node.shapes = (UNKNOWN,) * len(node.dtypes)
     if node is None or port >= len(node.dtypes):
         raise UnsupportedModel(f"A signature names the tensor {tensor!r}, which the graph does not have.")
     return Value(node, port)
@@ -165,6 +183,11 @@ def _init_nodes(meta_graph: Any) -> list[str]:
         if key in meta_graph.signature_def:
             names.extend(graphdef.node_name(o.name) for o in meta_graph.signature_def[key].outputs.values())
     return list(dict.fromkeys(names))
+
+
+def initialiser_names(meta_graph: Any) -> list[str]:
+    """Nodes that run, or hold the names of files, before the first call."""
+    return [*_init_nodes(meta_graph), *_asset_nodes(meta_graph)]
 
 
 def _asset_nodes(meta_graph: Any) -> list[str]:

@@ -21,15 +21,18 @@ _KEPT_COLLECTIONS = ("saved_model_assets", "saved_model_main_op", "legacy_init_o
 _MAX_PROTO_BYTES = 2**31 - 1
 
 
-def fill_graph_def(model: Model, graph_def: Any) -> None:
+def fill_graph_def(model: Model, graph_def: Any, share: bool = True) -> None:
     """Writes the main graph with its functions; outputs have the names that their signatures say.
+
+    With `share`, a large constant that several functions hold becomes a function of its own, and is stored once.
 
     The graphs are taken apart: their weights would be in memory once more than needed while the proto is serialized.
     """
     graph = model.graphs[0]
     name_outputs(graph)
     graph_def.versions.CopyFrom(model.origin.meta_graph.graph_def.versions)
-    share_constants(model.all_graphs(), model.library)
+    if share:
+        share_constants(model.all_graphs(), model.library)
     graphdef.write_nodes(graph, graph_def)
     write_library(model, graph_def, [f.name for n in graph for f in functions_of(n)])
     for written in list(model.all_graphs()):

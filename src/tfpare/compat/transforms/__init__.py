@@ -1,0 +1,1 @@
+"""One file for each transform of the Graph Transform Tool."""
