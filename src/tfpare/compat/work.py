@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpare import pipeline
+from tfpare.compat import rules as own_rules
 from tfpare.engine.rule import RULES
 from tfpare.errors import UnsupportedModel
 from tfpare.io import graphdef, v1, whole_graph, write_v1
@@ -91,9 +92,10 @@ class Work:
     def simplify(
         self, passes: Iterable[str] = (), rules: Iterable[str] = (), options: PassOptions | None = None
     ) -> None:
-        """Runs passes and rules of `optimize` by their names, on the main graph and on function bodies."""
+        """Runs passes and rules of `optimize`, or rules of transforms alone, by their names, function bodies included."""
         pipeline.load_all()
-        chosen = [PASSES[p] for p in passes], [RULES[r] for r in rules]
+        own_rules.load_all()
+        chosen = [PASSES[p] for p in passes], [{**RULES, **own_rules.RULES}[r] for r in rules]
         line = pipeline.Pipeline(*chosen, options or PassOptions())
         line.run(self.model())
         for name, report in line.reports.items():

@@ -80,7 +80,12 @@ RULES: dict[str, Rule] = {}
 
 
 def rewrite(
-    pattern: Op, *, effect: Effect, after: tuple[str, ...] = (), shares: tuple[str, ...] = ()
+    pattern: Op,
+    *,
+    effect: Effect,
+    after: tuple[str, ...] = (),
+    shares: tuple[str, ...] = (),
+    registry: dict[str, Rule] = RULES,
 ) -> Callable[[F], F]:
     """Registers the decorated function as a rule under its own name.
 
@@ -88,18 +93,20 @@ def rewrite(
     `const` as the array (floats in float64; write `name_value: Value` to get the Value of binding `name` instead).
     It returns the value that replaces the root's output 0.
 
+    `registry` holds the rules of the presets unless another one is given, for rules that run on request alone.
+
     Raises:
         ValueError: two rules have one name, or the rule has no docstring.
     """
 
     def register(function: F) -> F:
         name = function.__name__
-        if name in RULES:
+        if name in registry:
             raise ValueError(f"Two rules are called {name!r}.")
         if not inspect.getdoc(function):
             raise ValueError(f"Rule {name!r} needs a docstring: its equation, Before, After, Declines when, Source.")
         parameters = tuple(p for p in inspect.signature(function).parameters if p != "new")
-        RULES[name] = Rule(name, pattern, function, effect, after, frozenset(shares), parameters)
+        registry[name] = Rule(name, pattern, function, effect, after, frozenset(shares), parameters)
         return function
 
     return register
