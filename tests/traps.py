@@ -36,7 +36,7 @@ def second_reader(graph: Graph, node: Node) -> bool:
 @trap
 def fetched_interior(graph: Graph, node: Node) -> bool:
     """The caller fetches an inner value."""
-    if not _inner(graph, node):
+    if not _inner(graph, node) or node.dtypes[0].numpy is None:
         return False
     graph.outputs[f"{node.name}:0"] = node.out()
     return True
@@ -114,7 +114,7 @@ def two_readers_share_constant(graph: Graph, node: Node) -> bool:
     if node.op != "Const" or not node.readers:
         return False
     reader = next(iter(node.readers))
-    if not reader.dtypes:
+    if not reader.dtypes or reader.dtypes[0].numpy is None:
         return False
     twin = graph.add(
         reader.op, reader.inputs, reader.attrs, name="trap_twin", dtypes=reader.dtypes, shapes=reader.shapes

@@ -17,12 +17,19 @@ def test_ignores_other_constants():
     ("x", "zero", "reason"),
     [
         ("float32[3]", "float32, 0", "NaN"),
+        ("complex64[3]", "complex64, 0", "NaN"),
         ("int32[?]", "int32, 0", "not known"),
-        ("int32[1000,1000]", "int32, 0", "large"),
+        ("int32[*]", "int32, 0", "not known"),
+        ("int32[2000,2000]", "int32, 0", "large"),
     ],
 )
 def test_declines(x, zero, reason):
     assert_declines(NAME, source(x, zero), reason)
+
+
+def test_declines_effect():
+    text = "x = input(int32[3])\nz = const(int32, 0)\nshown = Print(x, x)\ny = Mul(shown, z)\nreturn y"
+    assert_declines(NAME, text, "effect")
 
 
 def test_shape_is_the_broadcast_one():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.graph import Graph, Node, Value, functions_of
 from tfpare.ir.types import UNKNOWN, Array, Attr, DType, Shape, dtype
 
 
@@ -35,12 +35,27 @@ class Builder:
         hidden = value in self._graph.fed or node in self._graph.pinned
         return None if hidden or node.op not in ops.replace("|", " ").split() else node
 
-    def can_absorb(self, value: Value) -> bool:
-        """Whether the node behind `value` may be merged into the root: nothing else needs it or orders it."""
+    def can_absorb(self, value: Value, by: Node | None = None) -> bool:
+        """Whether the node behind `value` may be merged into its reader `by`: nothing else needs it or orders it.
+
+        `by` is the root unless given (a node that the root itself absorbs).
+        """
         graph, node = self._graph, value.node
         needed = any(v.node is node for v in (*graph.fed, *graph.outputs.values()))
         free = not (needed or node.controls or node in graph.keep or node in graph.pinned)
-        return free and list(node.readers) == [self._root] and node.device == self._root.device
+        return free and list(node.readers) == [by or self._root] and node.device == self._root.device
+
+    def has_effect(self, value: Value) -> bool:
+        """Whether computing `value` does something beyond it, which is lost when nobody reads the value any more."""
+        seen, stack = set[Node](), [value.node]
+        while stack:
+            node = stack.pop()
+            if (node.is_effectful and node not in self._graph.keep) or functions_of(node):
+                return True
+            if node not in seen:
+                seen.add(node)
+                stack.extend((*node.controls, *(v.node for v in node.inputs)))
+        return False
 
     def const(self, array: Array, like: DType | Value | None = None, *, name: str = "") -> Value:
         """A constant; cast once to the dtype `like` (default: the dtype of the root's output).

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfpare.authoring import Array, Builder, Effect, Node, Value, op, require, rewrite
+from tfpare.rewrites.static_values import SMALLEST_NORMAL
 
 _PRODUCTS = "Mul | RealDiv | Div"
-_SMALLEST_NORMAL = {"float16": 6.2e-5, "bfloat16": 1.2e-38, "float32": 1.2e-38, "float64": 2.3e-308}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def merge_constant_muls(new: Builder, outer: Node) -> Value | None:
     first = _split(new, inner) if inner is not None else None
     if first is None or second is None or inner is None:
         return None
-    require(outer.dtypes[0].name in _SMALLEST_NORMAL, "the numbers are no floats", at=outer)
+    require(outer.dtypes[0].name in SMALLEST_NORMAL, "the numbers are no floats", at=outer)
     require(new.can_absorb(second.x), "another node needs the inner product", at=inner)
     return _build(new, outer, _Product(first.power * second.power, first.x, _merge(first, second, outer)))
 
@@ -74,7 +74,7 @@ def _merge(first: _Product, second: _Product, outer: Node) -> Array:
     grows = np.prod(larger, dtype=np.int64) > max(first.constant.size, second.constant.size)
     require(not grows, "the constants together would be larger", at=outer)
     merged = np.asarray(second.constant * first.constant**second.power)
-    normal = np.abs(merged) >= _SMALLEST_NORMAL[outer.dtypes[0].name]
+    normal = np.abs(merged) >= SMALLEST_NORMAL[outer.dtypes[0].name]
     require(normal.all() and np.isfinite(merged).all(), "the product of the constants leaves the range", at=outer)
     return merged
 

@@ -16,6 +16,9 @@ class Dim:
     axis: int
 
 
+SMALLEST_NORMAL = {"float16": 6.2e-5, "bfloat16": 1.2e-38, "float32": 1.2e-38, "float64": 2.3e-308}
+"""By dtype: numbers below this may be denormal."""
+
 Element: TypeAlias = "int | Dim | None"
 """A known number, a dimension of some value, or anything."""
 
@@ -93,14 +96,16 @@ def _gather(new: Builder, node: Node) -> list[Element] | None:
 _READERS = {"Shape": _shape, "Pack": _pack, "ConcatV2": _concat, "StridedSlice": _strided_slice, "GatherV2": _gather}
 
 
-def keeps_shape(constant: Array, value: Value) -> bool:
-    """Whether broadcasting `constant` against `value` surely gives the shape of `value`."""
-    if constant.ndim == 0:
+def keeps_shape(other: Array | Value, value: Value) -> bool:
+    """Whether broadcasting `other` against `value` surely gives the shape of `value`."""
+    small = other.shape.dims if isinstance(other, Value) else other.shape
+    if small == ():
         return True
     dims = value.shape.dims
-    if dims is None or constant.ndim > len(dims):
+    if small is None or dims is None or len(small) > len(dims):
         return False
-    return all(c in (1, d) for c, d in zip(constant.shape, dims[len(dims) - constant.ndim :], strict=True))
+    last = dims[len(dims) - len(small) :]
+    return all(s is not None and s in (1, d) for s, d in zip(small, last, strict=True))
 
 
 def axis_of(array: Array, rank: int | None) -> int:
