@@ -10,6 +10,7 @@ print goes to standard error, so that it cannot be taken for an answer.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -262,8 +263,11 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     _no_core_files()
+    gc.disable()  # its 10,000 modules and classes are here to stay: to look for garbage among them takes a fifth
     import tensorflow as tf  # while the parent still works
 
+    gc.freeze()
+    gc.enable()
     if _NO_REWRITES:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     for library in sys.argv[1:]:

@@ -29,8 +29,47 @@ class _Tally:
     problems: list[str] = field(default_factory=list[str])
 
 
+@dataclass(slots=True)
+class CandidateAnswers:
+    """What a candidate answered to the inputs that the original accepted.
+
+    Attributes:
+        signatures: that the candidate has.
+        failure: why it does not load.
+        outputs: by signature, in the order of the original's answers, up to the first refusal.
+        refusals: by signature, why it refused.
+    """
+
+    signatures: dict[str, Signature]
+    failure: str = ""
+    outputs: dict[str, list[dict[str, Array]]] = field(default_factory=dict[str, list[dict[str, Array]]])
+    refusals: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def ask(runner: ModelRunner, original: Original, references: list[SignatureReference]) -> CandidateAnswers:
+    """Runs a candidate on the inputs that the original accepted."""
+    answers = CandidateAnswers(runner.signatures)
+    try:
+        runner.wait_until_loaded()
+    except TfpareError as error:
+        answers.failure = str(error)
+        return answers
+    for reference in references:
+        if _missing(answers, original.signatures[reference.name]):
+            continue
+        outputs = answers.outputs.setdefault(reference.name, [])
+        try:
+            for answer in reference.answers:
+                outputs.append(runner.run(reference.name, answer.feeds))
+        except (RunRefused, ModelCrashed) as error:
+            answers.refusals[reference.name] = str(error)
+            if isinstance(error, ModelCrashed):
+                runner.restart()
+    return answers
+
+
 def compare_model(
-    runner: ModelRunner,
+    answers: CandidateAnswers,
     original: Original,
     references: list[SignatureReference],
     tolerance: float | None,
@@ -40,34 +79,29 @@ def compare_model(
     """Adds to the report how a candidate answers; a candidate that does not load or run has failed every output.
 
     Args:
-        runner: of the candidate.
+        answers: of the candidate.
         original: what it stands in for.
         references: the original's answers.
         tolerance: see `VerifyOptions`.
         label: shown behind signature names.
         report: gets the outcome.
     """
-    failure = ""
-    try:
-        runner.wait_until_loaded()
-    except TfpareError as error:
-        failure = str(error)
     for reference in references:
         signature = original.signatures[reference.name]
-        missing = failure or _missing(runner, signature)
+        missing = answers.failure or _missing(answers, signature)
         if missing:
             _fail(report, signature, label, missing, settled=True)
         elif not reference.answers:
             _fail(report, signature, label, _no_input(reference), settled=False)
         else:
-            _compare(runner, reference, tolerance, label, report)
+            _compare(answers, reference, tolerance, label, report)
 
 
-def _missing(runner: ModelRunner, signature: Signature) -> str:
+def _missing(answers: CandidateAnswers, signature: Signature) -> str:
     """What the candidate's signature lacks."""
-    other = runner.signatures.get(signature.name)
+    other = answers.signatures.get(signature.name)
     if other is None:
-        return f"the signature is missing.{nearest(signature.name, runner.signatures)}"
+        return f"the signature is missing.{nearest(signature.name, answers.signatures)}"
     for what, mine, theirs in (
         ("input", signature.inputs, other.inputs),
         ("output", signature.outputs, other.outputs),
@@ -94,32 +128,23 @@ def _fail(report: VerifyReport, signature: Signature, label: str, note: str, *, 
 
 
 def _compare(
-    runner: ModelRunner, reference: SignatureReference, tolerance: float | None, label: str, report: VerifyReport
+    answers: CandidateAnswers, reference: SignatureReference, tolerance: float | None, label: str, report: VerifyReport
 ) -> None:
     tallies = {
         key: _Tally(OutputDifference(reference.name + label, key, dtype_of(array).name, ok=True))
         for key, array in reference.answers[0].first.items()
     }
-    for answer in reference.answers:
-        try:
-            outputs = runner.run(reference.name, answer.feeds)
-        except (RunRefused, ModelCrashed) as error:
-            _failed_run(runner, tallies, error)
-            break
+    for answer, outputs in zip(reference.answers, answers.outputs[reference.name], strict=False):
         report.feeds += 1
         for key, tally in tallies.items():
             _count(tally, reference, answer, key, outputs.get(key), tolerance)
+    refusal = answers.refusals.get(reference.name)
     for tally in tallies.values():
+        if refusal is not None:
+            tally.problems.append(f"the original accepts these inputs, but: {refusal}")
+            tally.settled += 1
         _finish(tally, tolerance)
         report.outputs.append(tally.result)
-
-
-def _failed_run(runner: ModelRunner, tallies: dict[str, _Tally], error: TfpareError) -> None:
-    for tally in tallies.values():
-        tally.problems.append(f"the original accepts these inputs, but: {error}")
-        tally.settled += 1
-    if isinstance(error, ModelCrashed):
-        runner.restart()
 
 
 def _count(

@@ -64,6 +64,11 @@ class Runtime(Enum):
         return {"TF_ENABLE_ONEDNN_OPTS": "0" if self is Runtime.PLAIN or was_on else "1"}
 
 
+# TensorFlow copies a graph with all its constants about twenty times before the first call; glibc would ask the system
+# for fresh pages each time.
+_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
+
+
 class Worker:
     """A child process with TensorFlow imported, waiting for a model.
 
@@ -81,7 +86,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self._scratch,  # `-m` imports from the working directory: it must be one that nobody else writes
-                env=child_environment() | runtime.environment(),
+                env=_ALLOCATOR | child_environment() | runtime.environment(),
             )
         self._finalizer = weakref.finalize(self, _end, self._process, self._scratch)
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tfpare.differences import difference
 from tfpare.execution import ModelCrashed, ModelRunner, RunRefused, Runtime, Worker
 from tfpare.feeds import given
 from tfpare.feeds.draw import Plan, draw, plans, variants
@@ -107,19 +106,6 @@ class Original:
         for _ in range(_RANDOM_REPEATS if self.is_random else 1):
             self._replay(runner, found, lambda answer, outputs: answer.again.append(outputs))
         return found
-
-    def measure_rounding(self, found: list[SignatureReference]) -> None:
-        """How far the original is apart from itself with other kernels: what rounding alone does to its answers."""
-        with self.runner(runtime=Runtime.OTHER_KERNELS) as runner:
-            for reference in found:
-                for answer in reference.answers:
-                    try:
-                        other = runner.run(reference.name, answer.feeds)
-                    except RunRefused:  # an op that only the other set of kernels has
-                        continue
-                    for key, before in answer.first.items():
-                        found_now = difference(before, other[key], None).max_rel
-                        reference.rounding[key] = max(found_now, reference.rounding.get(key, 0.0))
 
     def _replay(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
-from tfpare.comparison import compare_model
+from tfpare.comparison import CandidateAnswers, ask, compare_model
 from tfpare.execution import ModelRunner, Runtime, Worker
 from tfpare.feeds import given
 from tfpare.io.contract import contract_of
@@ -18,6 +18,7 @@ from tfpare.ir.model import Model
 from tfpare.ir.types import Array
 from tfpare.proof import OutputDifference, VerifyOptions, VerifyReport
 from tfpare.reference import Original, SignatureReference
+from tfpare.rounding import RoundingProbe
 
 __all__ = ["Feeds", "OutputDifference", "Verifier", "VerifyOptions", "VerifyReport", "first_difference", "verify"]
 
@@ -62,9 +63,10 @@ class Verifier:
         self._thread: threading.Thread | None = None
         self._worker: Worker | None = None
         self._spare: Worker | None = None
+        self._probe: RoundingProbe | None = None
         self._runner: ModelRunner | None = None
         self._seconds = 0.0
-        self._closed = self._rounding_measured = False
+        self._closed = self._rounding_known = False
 
     def start(self, worker: Worker | None = None) -> None:
         """Begins to compute the original's answers; returns at once. Does nothing when it was called before."""
@@ -79,9 +81,10 @@ class Verifier:
             for original in self._originals if not self._closed else ():
                 with original.runner(self._worker, self._runtime) as runner:
                     self._worker, self._runner = None, runner
+                    runner.wait_until_loaded()
+                    if self._spare is None:
+                        self._spare = Worker(self._runtime)  # imports TensorFlow while the original runs
                     self._references.append(original.answers(runner, self._progress))
-            if not self._closed:
-                self._spare = Worker(self._runtime)  # imports TensorFlow while the caller still writes the candidate
         except BaseException as error:
             self._error = error
         self._seconds = time.perf_counter() - started
@@ -101,47 +104,43 @@ class Verifier:
         started = time.perf_counter()
         if self._error is not None:
             raise self._error
-        report = self._judge(after)
-        if not report.ok and self._measure_rounding():
-            report = self._judge(after)
+        if self._probe is None and self.options.tolerance is None:
+            self._probe = RoundingProbe(self._originals, self._references)
+        notes: list[str] = []
+        answers = [
+            self._ask(after, original, references, notes)
+            for original, references in zip(self._originals, self._references, strict=True)
+        ]
+        report = self._judge(answers, notes)
+        if not report.ok and self._probe is not None and not self._rounding_known:
+            self._rounding_known = True
+            self._progress("the original's own rounding")
+            self._probe.finish()
+            report = self._judge(answers, notes)
         report.seconds = self._seconds + time.perf_counter() - started
         self._seconds = 0.0  # spent once, however many candidates follow
         return report
 
-    def _judge(self, after: Path) -> VerifyReport:
-        report = VerifyReport(ok=True)
-        for original, references in zip(self._originals, self._references, strict=True):
-            self._progress("the candidate's answers")
-            self._compare_one(after, original, references, report)
+    def _judge(self, answers: list[CandidateAnswers], notes: list[str]) -> VerifyReport:
+        report = VerifyReport(ok=True, notes=list(notes))
+        for one, original, references in zip(answers, self._originals, self._references, strict=True):
+            label = f" (tags {','.join(original.tags) or 'none'})" if len(self._originals) > 1 else ""
+            compare_model(one, original, references, self.options.tolerance, label, report)
         if not report.outputs:
             report.notes.append("the model has no signature with outputs: there is nothing to compare")
         report.ok = bool(report.outputs) and all(o.ok for o in report.outputs)
         return report
 
-    def _measure_rounding(self) -> bool:
-        """Finds out how large the original's own rounding is, once; whether it is to be taken into account."""
-        if self.options.tolerance is not None or self._rounding_measured:
-            return False
-        self._rounding_measured = True
-        self._progress("the original's own rounding")
-        if self._spare is None:
-            self._spare = Worker(self._runtime)  # for the candidate once more, while the original runs
-        for original, references in zip(self._originals, self._references, strict=True):
-            if not original.is_stateful:
-                original.measure_rounding(references)
-        return True
-
-    def _compare_one(
-        self, after: Path, original: Original, references: list[SignatureReference], report: VerifyReport
-    ) -> None:
+    def _ask(
+        self, after: Path, original: Original, references: list[SignatureReference], notes: list[str]
+    ) -> CandidateAnswers:
+        self._progress("the candidate's answers")
         contract = contract_of(after, original.tags, original.signatures)
         if contract.note:
-            report.notes.append(contract.note)
+            notes.append(contract.note)
         spare, self._spare = self._spare, None
         if original.needs_session:
-            report.notes.append(
-                "tf.saved_model.load refuses the original: run in a Session, as TensorFlow Serving does"
-            )
+            notes.append("tf.saved_model.load refuses the original: run in a Session, as TensorFlow Serving does")
         with ModelRunner(
             contract.path,
             form=contract.form,
@@ -151,8 +150,7 @@ class Verifier:
             runtime=self._runtime,
             may_use_session=original.needs_session,
         ) as runner:
-            label = f" (tags {','.join(original.tags) or 'none'})" if len(self._originals) > 1 else ""
-            compare_model(runner, original, references, self.options.tolerance, label, report)
+            return ask(runner, original, references)
 
     def close(self) -> None:
         """Ends the child processes and the work that is under way."""
@@ -161,9 +159,9 @@ class Verifier:
             self._runner.close()
         if self._thread is not None:
             self._thread.join(_GOODBYE_S)
-        for worker in (self._worker, self._spare):
-            if worker is not None:
-                worker.close()
+        for helper in (self._worker, self._spare, self._probe):
+            if helper is not None:
+                helper.close()
 
     def __enter__(self) -> Verifier:
         return self

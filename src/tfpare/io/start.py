@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 import tempfile
@@ -41,7 +42,7 @@ def start_tensorflow(quiet: bool = True) -> None:
     if quiet:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with _stderr_held_back(quiet):
+        with _stderr_held_back(quiet), _collector_paused():
             import tensorflow as tf
 
             tf.get_logger().setLevel("ERROR" if quiet else "INFO")
@@ -49,6 +50,17 @@ def start_tensorflow(quiet: bool = True) -> None:
         if error.name != "tensorflow":
             raise
         raise UsageError("TensorFlow is not installed. For CPUs: pip install 'tfpare[cpu]'.") from error
+
+
+@contextmanager
+def _collector_paused() -> Generator[None, None, None]:
+    """What is imported stays: to look for garbage among it again and again takes a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager
