@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tfpare.api import OptimizeOptions, OptimizeReport, optimize
+    from tfpare.diffing.models import diff
+    from tfpare.diffing.types import DiffOptions, DiffReport
     from tfpare.errors import TfpareError, UnsupportedModel, UsageError, VerificationError
     from tfpare.io.read import ReadOptions
     from tfpare.io.read import read as load
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DiffOptions",
+    "DiffReport",
     "OptimizeOptions",
     "OptimizeReport",
     "Pipeline",
@@ -26,6 +30,7 @@ __all__ = [
     "VerificationError",
     "VerifyOptions",
     "VerifyReport",
+    "diff",
     "load",
     "make_pipeline",
     "optimize",
@@ -33,6 +38,8 @@ __all__ = [
 ]
 
 _PLACES = {
+    "DiffOptions": "tfpare.diffing.types",
+    "DiffReport": "tfpare.diffing.types",
     "OptimizeOptions": "tfpare.api",
     "OptimizeReport": "tfpare.api",
     "Pipeline": "tfpare.pipeline",
@@ -43,6 +50,7 @@ _PLACES = {
     "VerificationError": "tfpare.errors",
     "VerifyOptions": "tfpare.verifier",
     "VerifyReport": "tfpare.verifier",
+    "diff": "tfpare.diffing.models",
     "load": "tfpare.io.read:read",
     "make_pipeline": "tfpare.pipeline",
     "optimize": "tfpare.api",

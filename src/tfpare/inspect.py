@@ -17,6 +17,16 @@ from tfpare.io.read import sniff
 from tfpare.ir.model import Signature
 from tfpare.ir.types import Shape
 
+FORMS = {
+    "saved_model": "SavedModel",
+    "hub_module": "TF 1 hub module",
+    "graphdef": "GraphDef",
+    "checkpoint": "checkpoint with meta graph",
+    "keras": "Keras archive",
+    "h5": "Keras HDF5 file",
+}
+"""What people call the forms of models."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpCount:

@@ -9,18 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from tfpare.findings import Finding
-from tfpare.inspect import GraphReport, InspectReport
+from tfpare.inspect import FORMS, GraphReport, InspectReport
 from tfpare.ir.model import Signature, TensorInfo
 from tfpare.tables import facts, in_bytes, number, spaced, table
-
-_FORMS = {
-    "saved_model": "SavedModel",
-    "hub_module": "TF 1 hub module",
-    "graphdef": "GraphDef",
-    "checkpoint": "checkpoint with meta graph",
-    "keras": "Keras archive",
-    "h5": "Keras HDF5 file",
-}
 
 
 def render(report: InspectReport, max_ops: int = 12) -> Group:
@@ -37,7 +28,7 @@ def render(report: InspectReport, max_ops: int = 12) -> Group:
 
 def _head(report: InspectReport) -> Iterable[tuple[str, str]]:
     yield "model", str(report.path)
-    yield "form", _FORMS[report.form]
+    yield "form", FORMS[report.form]
     count = len(report.files)
     yield "size", f"{in_bytes(report.file_bytes)} in {count} file{'s' if count > 1 else ''}"
     if report.keras_version or report.layers:

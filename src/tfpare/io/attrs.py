@@ -38,6 +38,16 @@ def dtype_to_enum(type_: DType) -> int:
     return dtypes.as_dtype(type_.name).as_datatype_enum
 
 
+def dtype_named(name: str) -> DType | None:
+    """The DType of a name as TensorFlow or NumPy spell it (`float`, `half`, `float32`, `quint8`); None for no type."""
+    from tensorflow.python.framework import dtypes
+
+    try:
+        return dtype(dtypes.as_dtype(name).base_dtype.name)
+    except TypeError:
+        return None
+
+
 def shape_from_proto(proto: Any) -> Shape:
     """A `TensorShapeProto` as Shape."""
     if proto.unknown_rank:
@@ -207,7 +217,7 @@ def array_to_tensor(array: Array, into: Any, type_: DType | None = None) -> None
 
     if array.dtype.kind in "OSU":
         into.CopyFrom(tensor_util.make_tensor_proto(array.astype(object) if array.dtype.kind in "SU" else array))
-    elif array.size >= _COMPRESS_FROM and _is_splat(array):
+    elif array.size >= _COMPRESS_FROM and is_splat(array):
         into.CopyFrom(tensor_util.make_tensor_proto(array.reshape(-1)[0]))
         into.tensor_shape.CopyFrom(shape_to_proto(Shape(tuple(array.shape))))
     else:
@@ -218,7 +228,8 @@ def array_to_tensor(array: Array, into: Any, type_: DType | None = None) -> None
         into.dtype = dtype_to_enum(type_)
 
 
-def _is_splat(array: Array) -> bool:
+def is_splat(array: Array) -> bool:
+    """Whether every element has the same bits; the array is not empty."""
     if not any(array.strides):
         return True
     flat = np.ascontiguousarray(array).reshape(-1)

@@ -28,6 +28,7 @@ class Checkpoint:
         try:
             self._reader: Any = py_checkpoint_reader.NewCheckpointReader(str(prefix))
             self.shapes: dict[str, list[int]] = self._reader.get_variable_to_shape_map()
+            self.dtypes: dict[str, Any] = self._reader.get_variable_to_dtype_map()
         except Exception as error:
             raise UnsupportedModel(f"The checkpoint {prefix} cannot be read: {_first_line(error)}") from error
 
@@ -48,10 +49,11 @@ class Checkpoint:
     def _restore(self, key: str) -> Array:
         """By the op: what the reader's own get_tensor returns stays in memory after it was freed."""
         import tensorflow as tf
+        from tensorflow.python.eager import context
 
-        dtypes = [self._reader.get_variable_to_dtype_map()[key]]
         arguments = {"prefix": str(self.prefix), "tensor_names": [key], "shape_and_slices": [""]}
-        return tf.raw_ops.RestoreV2(**arguments, dtypes=dtypes)[0].numpy()
+        with context.eager_mode():  # also in a script that runs without eager execution
+            return tf.raw_ops.RestoreV2(**arguments, dtypes=[self.dtypes[key]])[0].numpy()
 
     def object_graph(self) -> Any | None:
         """The `TrackableObjectGraph` proto, None in a checkpoint of TF 1."""
@@ -85,13 +87,15 @@ def write(prefix: Path, tensors: dict[str, Array], slices: dict[str, str] | None
         OSError: the disk is full, or the like.
     """
     import tensorflow as tf
+    from tensorflow.python.eager import context
 
     names = list(tensors)
     specs = [(slices or {}).get(n, "") for n in names]
     keys = [n.partition("@")[0] for n in names]
-    constants = [tf.constant(tensors[n]) for n in names]
     try:
-        tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=keys, shape_and_slices=specs, tensors=constants)
+        with context.eager_mode():
+            constants = [tf.constant(tensors[n]) for n in names]
+            tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=keys, shape_and_slices=specs, tensors=constants)
     except tf.errors.OpError as error:
         raise OSError(_first_line(error)) from error
 

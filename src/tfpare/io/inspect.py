@@ -128,6 +128,19 @@ def read_checkpoint(prefix: Path) -> GraphFacts:
     Raises:
         UnsupportedModel: the meta graph cannot be parsed.
     """
+    meta_graph = parse_checkpoint_meta(prefix)
+    facts = _meta_graph(meta_graph)
+    _add_guesses(facts, meta_graph.graph_def)
+    _add_checkpoint(facts, prefix)
+    return facts
+
+
+def parse_checkpoint_meta(prefix: Path) -> Any:
+    """The MetaGraphDef in `prefix.meta`.
+
+    Raises:
+        UnsupportedModel: it cannot be parsed.
+    """
     from google.protobuf import message
     from tensorflow.core.protobuf import meta_graph_pb2
 
@@ -136,10 +149,7 @@ def read_checkpoint(prefix: Path) -> GraphFacts:
         meta_graph.ParseFromString(Path(f"{prefix}.meta").read_bytes())
     except (OSError, message.DecodeError) as error:
         raise UnsupportedModel(f"{prefix}.meta cannot be parsed: missing, cut off or damaged.") from error
-    facts = _meta_graph(meta_graph)
-    _add_guesses(facts, meta_graph.graph_def)
-    _add_checkpoint(facts, prefix)
-    return facts
+    return meta_graph
 
 
 def _meta_graph(meta_graph: Any) -> GraphFacts:
