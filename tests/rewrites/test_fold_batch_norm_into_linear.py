@@ -200,3 +200,20 @@ FORMS = {
 def test_arithmetic_forms_leave_one_conv_and_one_bias(form):
     graph, _ = answers_the_same(CONV + FORMS[form])
     assert sorted(n.op for n in graph) == ["BiasAdd", "Const", "Const", "Conv2D", "Placeholder"]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_channels_first(bias):
+    """TensorFlow's own NCHW convolution does not run on every CPU: the constants are compared with the NHWC graph's."""
+    add = "biased = BiasAdd(conv, mean{nchw})\n" if bias else ""
+    bn = "y = FusedBatchNormV3({x}, gamma, beta, mean, variance, is_training=false{nchw})\nreturn y"
+    source = CONV + STATS + add + bn.replace("{x}", "biased" if bias else "conv")
+    first = source.replace("{nchw}", ", data_format=NCHW").replace("padding=SAME", "padding=SAME, data_format=NCHW")
+    first = first.replace("[2,6,6,3]", "[2,3,6,6]")
+    graphs = [parse(first), parse(source.replace("{nchw}", ""))]
+    for graph in graphs:
+        apply(graph, "fold_batch_norm_into_linear", "fold_batch_norm_into_biased_linear")
+        assert sorted(n.op for n in graph if n.op != "Const") == ["BiasAdd", "Conv2D", "Placeholder"]
+    constants = [sorted((n.out().constant for n in g if n.op == "Const"), key=np.size) for g in graphs]
+    for a, b in zip(*constants, strict=True):
+        np.testing.assert_array_equal(a, b)

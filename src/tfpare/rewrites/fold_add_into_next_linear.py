@@ -6,7 +6,8 @@ import numpy as np
 
 from tfpare.authoring import Array, Builder, Effect, Node, Value, any_, const, op, require, rewrite
 from tfpare.rewrites.fold_mul_into_linear import input_scale
-from tfpare.rewrites.linear import linear
+from tfpare.rewrites.linear import linear, summed
+from tfpare.rewrites.padding import pads_nothing
 
 
 @rewrite(
@@ -46,16 +47,12 @@ def fold_add_into_next_linear(
     """
     if add.op == "Sub" and add.inputs[0] != x:
         return None
-    require(linear_node.op == "MatMul" or linear_node["padding"] == "VALID", "the convolution pads", at=linear_node)
+    plain = linear_node.op == "MatMul" or pads_nothing(linear_node, kernel.shape[:2])
+    require(plain, "the convolution pads", at=linear_node)
     require(not linear_node.get("transpose_a", False), "the matrix is read transposed", at=linear_node)
     require(x.shape.rank is not None, "the rank of the input is not known", at=add)
     owner = linear(linear_node)
     shift = input_scale(owner, -c if add.op == "Sub" else c, x, add)
     require(np.isfinite(shift).all() and np.isfinite(kernel).all(), "a constant holds NaN or infinity", at=add)
-    product = kernel * shift
-    if linear_node.op == "DepthwiseConv2dNative":
-        bias = product.sum(axis=(0, 1)).reshape(-1)
-    else:
-        bias = product.sum(axis=1 if linear_node.get("transpose_b", False) else tuple(range(kernel.ndim - 1)))
     value = new.like(linear_node, x, linear_node.inputs[1])
-    return owner.bias(new, value, bias)
+    return owner.bias(new, value, summed(owner, kernel * shift))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from tfpare.authoring import Array, Builder, Effect, Node, Value, const, op, require, rewrite
-from tfpare.rewrites.fold_mul_into_linear import scaled
 from tfpare.rewrites.linear import CONVOLUTIONS, Linear, linear
 
 FUSED = "FusedBatchNorm | FusedBatchNormV2 | FusedBatchNormV3"
@@ -175,7 +174,9 @@ def fold(new: Builder, bn: Node, owner: Linear, b: Array | None, statistics: Sta
     layout = str(bn.get("data_format", "NHWC"))
     require(layout.endswith("C") == owner.channels_last and len(layout) == owner.rank, "layouts differ", at=bn)
     scale, shift = statistics.affine(bn)
-    kernel = scaled(owner, scale, bn)
+    require(scale.size in (1, owner.channels), "the statistics differ in size from the channels", at=bn)
+    require(np.isfinite(owner.kernel).all(), "the kernel holds NaN or infinity", at=owner.node)
+    kernel = owner.scaled(scale.reshape(()) if scale.size == 1 else scale)
     if b is not None:
         shift = shift + b * scale
     return owner.bias(new, owner.rebuild(new, kernel), shift)

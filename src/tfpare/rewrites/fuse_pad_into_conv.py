@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfpare.authoring import Array, Builder, Effect, Node, Shape, Value, any_, const, op, require, rewrite
+from tfpare.authoring import Array, Builder, Effect, Node, Value, any_, const, op, require, rewrite
+from tfpare.rewrites.padding import pads_like_same
 
 
 @rewrite(
@@ -57,22 +58,7 @@ def fuse_pad_into_conv(
     require(p.shape == (4, 2) and (p >= 0).all(), "the paddings have an unusual form", at=pad)
     outer = [k for k in range(4) if k not in (height, width)]
     require(not p[outer].any(), "batch or channels are padded", at=pad)
-    if _same(conv, x.shape, kernel.shape, p, (height, width)):
+    if pads_like_same(conv, x.shape, kernel.shape, p[[height, width]], (height, width)):
         return new.like(conv, x, kernel_value, padding="SAME")
     require(conv.op == "Conv2D", "explicit padding is not portable for depthwise convolutions", at=conv)
     return new.like(conv, x, kernel_value, padding="EXPLICIT", explicit_paddings=tuple(int(v) for v in p.reshape(-1)))
-
-
-def _same(conv: Node, shape: Shape, kernel: tuple[int, ...], p: Array, axes: tuple[int, int]) -> bool:
-    """Whether SAME padding gives exactly the paddings p."""
-    strides, dilations = conv["strides"], conv["dilations"]
-    if shape.dims is None or not isinstance(strides, tuple) or not isinstance(dilations, tuple):
-        return False
-    for k, axis in enumerate(axes):
-        size, taps, stride, dilation = shape.dims[axis], kernel[k], strides[axis], dilations[axis]
-        if not (isinstance(size, int) and isinstance(stride, int) and isinstance(dilation, int)):
-            return False
-        total = max((-(-size // stride) - 1) * stride + (taps - 1) * dilation + 1 - size, 0)
-        if tuple(p[axis]) != (total // 2, total - total // 2):
-            return False
-    return True

@@ -107,3 +107,10 @@ def per_channel(array: Array, owner: Linear, at: Node) -> Array:
     fits = 0 <= axis < array.ndim and array.ndim <= owner.rank and array.shape[axis] == owner.channels
     require(fits and array.size == owner.channels, "the constant does not vary by output channel alone", at=at)
     return array.reshape(-1)
+
+
+def summed(owner: Linear, kernel: Array) -> Array:
+    """What a linear op with this kernel, shaped like its own, gives for an input of ones ([channels])."""
+    if owner.node.op == "DepthwiseConv2dNative":
+        return kernel.sum(axis=(0, 1)).reshape(-1)
+    return kernel.sum(axis=1 if owner.node.get("transpose_b", False) else tuple(range(kernel.ndim - 1)))
