@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfpare.compat import rules as transform_rules
 from tfpare.engine.driver import Driver, RuleStats
 from tfpare.engine.rule import RULES, Effect, Rule
 from tfpare.io import graphdef
@@ -19,6 +20,8 @@ from tfpare.ir.types import Shape
 from tfpare.pipeline import load_all, make_pipeline
 
 load_all()
+transform_rules.load_all()
+ALL_RULES: dict[str, Rule] = {**RULES, **transform_rules.RULES}
 
 # A folded constant is rounded once more and sums are associated otherwise: a few float32 ulps of the largest value.
 ROUNDING = 2e-5
@@ -29,8 +32,8 @@ def parse(source: str) -> Graph:
 
 
 def apply(graph: Graph, *names: str) -> dict[str, RuleStats]:
-    """Runs the named rules (all by default) until none fires; checks the invariants."""
-    driver = Driver([RULES[n] for n in names] if names else list(RULES.values()))
+    """Runs the named rules (all of the presets by default) until none fires; checks the invariants."""
+    driver = Driver([ALL_RULES[n] for n in names] if names else list(RULES.values()))
     driver.run(graph)
     graph.sweep()
     graph.check()
@@ -100,7 +103,7 @@ def assert_rewrites(name: str, before: str, after: str) -> None:
     apply(graph, name)
     assert canonical(graph) == canonical(parse(after))
     feeds = random_feeds(original)
-    assert_same(run(original, feeds), run(graph, feeds), RULES[name].effect)
+    assert_same(run(original, feeds), run(graph, feeds), ALL_RULES[name].effect)
 
 
 def assert_declines(name: str, source: str, reason: str) -> None:

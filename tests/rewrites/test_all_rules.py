@@ -6,37 +6,38 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import apply, assert_same, canonical, examples, parse, random_feeds, run
+from tests.harness import ALL_RULES, apply, assert_same, canonical, examples, parse, random_feeds, run
 from tests.traps import TRAPS
-from tfpare.engine.rule import RULES, Effect
+from tfpare.engine.rule import Effect
 
-CASES = [(name, k) for name, rule in RULES.items() for k in range(len(examples(rule)))]
+CASES = [(name, k) for name, rule in ALL_RULES.items() for k in range(len(examples(rule)))]
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ALL_RULES)
 def test_is_documented_and_tested(name):
-    doc = RULES[name].doc
+    doc = ALL_RULES[name].doc
     for part in ("Before", "After:", "Declines when:", "Source:"):
         assert part in doc, f"the docstring of {name} lacks {part!r}"
-    module = RULES[name].function.__module__.rsplit(".", 1)[1]
-    assert (Path(__file__).parent / f"test_{module}.py").is_file(), "a rule needs a test file of its module's name"
+    path = ALL_RULES[name].function.__module__.split(".")
+    folder = Path(__file__).parents[1] / ("compat" if "compat" in path else "rewrites")
+    assert (folder / f"test_{path[-1]}.py").is_file(), "a rule needs a test file of its module's name"
 
 
 @pytest.mark.parametrize(("name", "example"), CASES)
 def test_example_fires_and_answers_the_same(name, example):
-    before, after = examples(RULES[name])[example]
+    before, after = examples(ALL_RULES[name])[example]
     graph, original = parse(before), parse(before)
     stats = apply(graph, name)
     assert stats[name].applied >= 1
     assert canonical(graph) == canonical(parse(after))
     feeds = random_feeds(original)
-    assert_same(run(original, feeds), run(graph, feeds), RULES[name].effect)
+    assert_same(run(original, feeds), run(graph, feeds), ALL_RULES[name].effect)
 
 
 @pytest.mark.parametrize("trap", TRAPS)
 @pytest.mark.parametrize(("name", "example"), CASES)
 def test_trap_keeps_answers(name, example, trap):
-    before, _ = examples(RULES[name])[example]
+    before, _ = examples(ALL_RULES[name])[example]
     sprung = 0
     for position in range(len(parse(before))):
         graph, original = parse(before), parse(before)
@@ -46,7 +47,7 @@ def test_trap_keeps_answers(name, example, trap):
         sprung += 1
         feeds = random_feeds(original)
         apply(graph, name)
-        assert_same(run(original, feeds), run(graph, feeds), RULES[name].effect)
+        assert_same(run(original, feeds), run(graph, feeds), ALL_RULES[name].effect)
     if not sprung:
         pytest.skip("the trap has no place in this example")
 
