@@ -11,6 +11,7 @@ from tfpare.ir.model import Model
 from tfpare.ir.types import Array
 
 FREEZE_LIMIT_BYTES = 1_900_000_000  # a serialized GraphDef cannot exceed 2 GiB; the rest is for the nodes
+MAX_FOLDED_BYTES = 10 * 1024 * 1024  # the executor's own limit when it folds constants at load
 
 
 @dataclass(slots=True)
@@ -21,11 +22,15 @@ class PassOptions:
         freeze_limit_bytes: constants get no larger than this together; the largest variables stay variables.
         remove_asserts: also remove Assert and Print.
         bind: placeholder name → value that it gets for good.
+        layout: `keep`, `NHWC`, `NCHW` or `auto`; see the pass `convert_layout`.
+        max_folded_bytes: no constant that folding makes is larger.
     """
 
     freeze_limit_bytes: int = FREEZE_LIMIT_BYTES
     remove_asserts: bool = False
     bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    layout: str = "keep"
+    max_folded_bytes: int = MAX_FOLDED_BYTES
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from tfpare.engine.placement import Placement, control_anchor
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.model import Model
 from tfpare.ir.types import Array, dtype
-from tfpare.passes.base import PassOptions, PassResult, register
+from tfpare.passes.base import MAX_FOLDED_BYTES, PassOptions, PassResult, register
 
 FOLDABLE = frozenset(
     "Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin AsString Asin Asinh Atan Atan2 Atanh BatchMatMul "
@@ -35,7 +35,6 @@ _SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 # A result may be this much larger than the inputs that go with it. TensorFlow folds more (100 KiB, then 10 MiB) each
 # time it loads a model; in a file small pays.
 _GROWTH_BYTES = 16 * 1024
-_MAX_BYTES = 10 * 1024 * 1024  # … unless it repeats one value, which is stored once; the executor's own limit
 
 
 @register(after=("freeze_variables",))
@@ -43,14 +42,14 @@ def fold_constants(model: Model, options: PassOptions) -> PassResult:
     """f(c1, c2) = its value; Shape, Size and Rank of a value with static shape = their value.
 
     Declines when: the op is not on the allow-list; a caller feeds the value; the result would be more than 16 KiB
-    larger than the inputs that only it reads, or its size is unknown.
+    larger than the inputs that only it reads, larger than 10 MiB, or its size is unknown.
     Source: Grappler's constant folding, the Graph Transform Tool's fold_constants.
     """
     result = PassResult()
     for graph in model.all_graphs():
         runtime.infer_shapes(graph)
         if any(_may_fold(n) for n in graph):
-            fold_graph(graph, result)
+            fold_graph(graph, result, options.max_folded_bytes)
             graph.sweep()
     return result
 
@@ -61,21 +60,22 @@ def _may_fold(node: Node) -> bool:
     return bool(node.inputs) and all(v.node.op == "Const" for v in node.inputs)
 
 
-def fold_graph(graph: Graph, result: PassResult, exclude: frozenset[str] = frozenset()) -> None:
+def fold_graph(graph: Graph, result: PassResult, max_bytes: int = MAX_FOLDED_BYTES) -> None:
     """Folds one graph in place; inputs come before readers, so whole subgraphs go in one sweep."""
     fed, placement = {v.node for v in graph.fed}, Placement(graph)
     for node in graph.topological():
-        if node.op in exclude or node in fed or node in graph.pinned or node.op == "Const" or not node.dtypes:
+        if node in fed or node in graph.pinned or node.op == "Const" or not node.dtypes:
             continue
-        values = _evaluate(node, graph, result)
+        values = _evaluate(node, graph, result, max_bytes)
         if values is not None:
             _replace(graph, node, values, placement)
             result.applied += 1
 
 
-def _evaluate(node: Node, graph: Graph, result: PassResult) -> list[Array] | None:
+def _evaluate(node: Node, graph: Graph, result: PassResult, max_bytes: int) -> list[Array] | None:
     if node.op in _SHAPE_OPS:
-        return _static_shape(node, graph)
+        shapes = _static_shape(node, graph)
+        return None if shapes is None or any(a.nbytes > max_bytes for a in shapes) else shapes
     if not node.inputs or any(v.constant is None or v in graph.fed for v in node.inputs):
         return None
     if node.op not in FOLDABLE:
@@ -84,7 +84,7 @@ def _evaluate(node: Node, graph: Graph, result: PassResult) -> list[Array] | Non
         return None
     arrays = [v.constant for v in node.inputs]
     inputs = [a for a in arrays if a is not None]
-    if not _fits(node, inputs):
+    if not _fits(node, inputs, max_bytes):
         result.decline("the result would be larger than its inputs", node.name)
         return None
     try:
@@ -113,15 +113,15 @@ def _static_shape(node: Node, graph: Graph) -> list[Array] | None:
     return results
 
 
-def _fits(node: Node, inputs: list[Array]) -> bool:
+def _fits(node: Node, inputs: list[Array], max_bytes: int) -> bool:
     dying = {id(v.node): v.constant for v in node.inputs if len(v.node.readers) == 1}
     have = sum(a.nbytes for a in dying.values() if a is not None)
     for port in range(len(node.dtypes)):
         need = _result_bytes(node, port, inputs)
         if need is None:
             return False
-        limit = _MAX_BYTES if node.op in ("Fill", "ZerosLike", "OnesLike") else have + _GROWTH_BYTES
-        if need > limit:
+        repeats = node.op in ("Fill", "ZerosLike", "OnesLike")  # one value, which is stored once
+        if need > max_bytes or (need > have + _GROWTH_BYTES and not repeats):
             return False
     return True
 
