@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from tests.harness import apply, assert_declines, assert_ignores, parse, run
+
+LOG, EXP, SOFTMAX = "replace_log_by_log1p", "replace_exp_by_expm1", "fuse_log_softmax"
+
+
+def log(one: str = "1", type_: str = "float32", dims: str = "?", out: str = "y") -> str:
+    inputs = f"x = input({type_}[{dims}])\nc = const({type_}, {one})"
+    return f"{inputs}\ns = AddV2(x, c)\ny = Log(s)\nz = Neg(x)\nreturn {out}, z"
+
+
+def exp(one: str = "1", type_: str = "float32", dims: str = "?", out: str = "y") -> str:
+    return (
+        f"x = input({type_}[{dims}])\nc = const({type_}, {one})\ne = Exp(x)\ny = Sub(e, c)\nz = Neg(x)\nreturn {out}, z"
+    )
+
+
+def softmax(logits: str = "Tanh(a)", type_: str = "float32", out: str = "y") -> str:
+    return f"a = input({type_}[3,4])\nx = {logits}\ns = Softmax(x)\ny = Log(s)\nreturn {out}"
+
+
+@pytest.mark.parametrize(("name", "make"), [(LOG, log), (EXP, exp)])
+@pytest.mark.parametrize(("one", "type_"), [("2", "float32"), ("nan", "float32"), ("1", "complex64")])
+def test_ignores(name, make, one, type_):
+    assert_ignores(name, make(one, type_))
+
+
+def test_ignores_one_minus_an_exponential():
+    assert_ignores(EXP, exp().replace("Sub(e, c)", "Sub(c, e)"))
+
+
+@pytest.mark.parametrize(("name", "make"), [(LOG, log), (EXP, exp)])
+def test_declines_what_may_enlarge(name, make):
+    assert_declines(name, make("[[1]]"), "enlarge")
+    assert_declines(name, make("[1]", dims="*"), "enlarge")
+
+
+@pytest.mark.parametrize(
+    ("name", "source"), [(LOG, log(out="s, y")), (EXP, exp(out="e, y")), (SOFTMAX, softmax(out="s, y"))]
+)
+def test_keeps_inner_values_that_are_fetched(name, source):
+    assert_declines(name, source, "an inner node is an output")
+
+
+@pytest.mark.parametrize("type_", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(("name", "make"), [(LOG, log), (EXP, exp)])
+def test_special_values(name, make, type_):
+    graph = parse(make(type_=type_))
+    assert apply(graph, name)[name].applied == 1
+    x = [0.0, -0.0, np.inf, -np.inf, np.nan, -1.0, -1.5, -0.5, 1e-3, 2.0, 9.0, 88.0, 90.0, 800.0, -200.0]
+    feeds = {"x:0": np.array(x * 2).astype(type_)}
+    tolerance = {"float16": 2e-3, "float32": 2e-6, "float64": 1e-13}[type_]
+    before, after = run(parse(make(type_=type_)), feeds)["y:0"], run(graph, feeds)["y:0"]
+    np.testing.assert_allclose(before, after, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("logits", "type_"),
+    [("Identity(a)", "float32"), ("Relu(a)", "float32"), ("Tanh(a)", "float16")],
+)
+def test_declines_probabilities_that_may_be_zero(logits, type_):
+    assert_declines(SOFTMAX, softmax(logits, type_), "whose logarithm is −∞")
+
+
+def test_declines_logits_that_are_bounded_too_widely():
+    text = softmax("Mul(t, c)").replace("x =", "t = Relu6(a)\nc = const(float32, 20)\nx =")
+    assert_declines(SOFTMAX, text, "whose logarithm is −∞")
