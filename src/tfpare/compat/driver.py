@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tfpare.compat.leftovers import remove_leftovers
 from tfpare.compat.registry import IGNORE_ERRORS, Transform, find
 from tfpare.compat.syntax import Call, parse
 from tfpare.compat.work import Work
@@ -40,7 +41,19 @@ def apply(work: Work, transforms: str | Iterable[str], progress: Progress = lamb
         error = _run(work, one, arguments, ignores_errors)
         seconds = time.perf_counter() - begin
         steps.append(TransformStep(one.name, str(call), nodes, work.count_nodes(), seconds, error))
+    if steps:
+        remove_leftovers(work)
     return steps
+
+
+def check(transforms: str | Iterable[str]) -> None:
+    """Reads the calls without running them.
+
+    Raises:
+        UsageError: a string that cannot be read, an unknown transform or argument.
+    """
+    for call in parse(transforms):
+        _resolve(call)
 
 
 def _run(work: Work, one: Transform, arguments: dict[str, object], ignores_errors: bool) -> str:

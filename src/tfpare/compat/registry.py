@@ -43,9 +43,11 @@ class Parameter:
         try:
             if self.kind is bool:
                 return {"true": True, "1": True, "false": False, "0": False}[text]
+            if self.kind is not str and "_" in text:
+                raise ValueError(text)  # a separator of digits in Python alone
             return self.kind(text)
         except (KeyError, ValueError) as error:
-            wanted = "true or false" if self.kind is bool else {int: "a whole number", float: "a number"}[self.kind]
+            wanted = "true or false" if self.kind is bool else "a whole number" if self.kind is int else "a number"
             raise UsageError(f"{transform}: {self.name}={text!r} is not {wanted}.") from error
 
 
@@ -154,5 +156,5 @@ def find(name: str) -> Transform:
     load_all()
     by_name = {n: t for t in TRANSFORMS.values() for n in (t.name, *t.aliases)}
     if name not in by_name:
-        raise UsageError(f"There is no transform {name!r}.{nearest(name, by_name)}")
+        raise UsageError(f"Transform {name!r} is not recognized.{nearest(name, by_name)}")
     return by_name[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -92,7 +93,7 @@ class Work:
     def simplify(
         self, passes: Iterable[str] = (), rules: Iterable[str] = (), options: PassOptions | None = None
     ) -> None:
-        """Runs passes and rules of `optimize`, or rules of transforms alone, by their names, function bodies included."""
+        """Runs passes and rules (of `optimize`, or of transforms alone) by their names, on function bodies too."""
         pipeline.load_all()
         own_rules.load_all()
         chosen = [PASSES[p] for p in passes], [{**RULES, **own_rules.RULES}[r] for r in rules]
@@ -109,12 +110,17 @@ class Work:
             graph.sweep()
         return model
 
-    def count_nodes(self) -> int:
-        """Nodes of the graph and of its functions."""
+    def count_ops(self) -> Counter[str]:
+        """How often each op occurs in the graph and its functions."""
         if self._model is not None:
-            return self._model.count_nodes()
+            return Counter(n.op for g in self._model.all_graphs() for n in g if n.op != "_Arg")
         graph_def = self._meta_graph.graph_def
-        return len(graph_def.node) + sum(len(f.node_def) for f in graph_def.library.function)
+        nodes = [graph_def.node, *(f.node_def for f in graph_def.library.function)]
+        return Counter(n.op for some in nodes for n in some)
+
+    def count_nodes(self) -> int:
+        """Nodes of the graph and its functions."""
+        return self.count_ops().total()
 
     def node_lists(self) -> Iterator[Any]:
         """The NodeDefs of the graph, then of every function: repeated fields, to be changed in place."""
@@ -137,9 +143,17 @@ class Work:
 
     def required_nodes(self) -> set[str]:
         """Names that callers and initialisers use: no transform may change them."""
+        return {graphdef.node_name(t) for t in (*self.inputs, *self.outputs)} | self.initialisers()
+
+    def initialisers(self) -> set[str]:
+        """Names of nodes that run, or hold the names of files, before the first call."""
         meta_graph = self._meta_graph if self._model is None else self._model.origin.meta_graph
-        named = {graphdef.node_name(t) for t in (*self.inputs, *self.outputs)}
-        return named | set(v1.initialiser_names(meta_graph))
+        return set(v1.initialiser_names(meta_graph))
+
+    @property
+    def holds_protos(self) -> bool:
+        """Whether the graph is at hand as protos now."""
+        return self._model is None
 
     def rename_tensors(self, node: str, new: str) -> None:
         """Lets the signatures name another node: for transforms that rename what callers use."""

@@ -29,6 +29,7 @@ class Library:
         self.protos: dict[str, Any] = {f.signature.name: f for f in function_defs}
         self.graphs: dict[str, Graph] = {}
         self._inner: dict[str, str] = {}
+        self._opaque: set[str] = set()
         self.registry = graphdef.registry_with(self._spec)
 
     def _spec(self, name: str) -> OpSpec | None:
@@ -36,7 +37,14 @@ class Library:
         return None if proto is None else spec_of(proto.signature)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.protos or name in self.graphs
+        return (name in self.protos or name in self.graphs) and name not in self._opaque
+
+    def hide_unreadable(self) -> None:
+        """Leaves functions with ops that nobody registered, or of any type, as they are: no pass looks into them."""
+        for name, proto in self.protos.items():
+            is_generic = any(not a.type or a.number_attr for a in proto.signature.input_arg)
+            if is_generic or any(self.registry(n.op) is None for n in proto.node_def):
+                self._opaque.add(name)
 
     def graph(self, name: str) -> Graph:
         """The function's body as a graph, parsed at the first call.
@@ -75,7 +83,7 @@ class Library:
     def fresh_name(self, base: str) -> str:
         """A function name that is not taken."""
         name, k = base, 0
-        while name in self:
+        while name in self.protos or name in self.graphs:
             k += 1
             name = f"{base}_{k}"
         return name
@@ -212,8 +220,13 @@ def _write_args(graph: Graph, old_args: dict[str, Any], into: Any) -> None:
 
 def called_functions(function_def: Any) -> list[str]:
     """Names of functions that a FunctionDef's nodes call."""
+    return called_by(function_def.node_def)
+
+
+def called_by(node_defs: Iterable[Any]) -> list[str]:
+    """Names of functions that nodes call, and of their ops, which may be functions too."""
     found: list[str] = []
-    for node_def in function_def.node_def:
+    for node_def in node_defs:
         found.append(node_def.op)
         for value in node_def.attr.values():
             if value.HasField("func"):

@@ -61,6 +61,7 @@ def read_meta_graph(
         wanted = [*fetched, *fed, *init, *assets]
         graphdef.read_nodes(graph, _cut(graphdef.reachable(graph_def.node, wanted, placeholders), placeholders))
     else:
+        library.hide_unreadable()
         graphdef.read_nodes(graph, graph_def.node, unknown_ops=True)
     for tensor in fetched:
         graph.outputs[tensor] = _value(graph, tensor)

@@ -31,9 +31,18 @@ def bare_meta_graph(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str
         check_edges(graph_def, ())
     except InvariantError as error:
         raise UnsupportedModel(f"The graph is damaged: {error}") from error
+    return meta_graph, bare_signature(graph_def, inputs, outputs)
+
+
+def bare_signature(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str]) -> Signature:
+    """The signature that names nodes or tensors of a bare graph.
+
+    Raises:
+        UsageError: a name that the graph does not have; the nearest is suggested.
+    """
     known = {n.name for n in graph_def.node}
     sides = [_infos(names, known, what) for names, what in ((inputs, "input"), (outputs, "output"))]
-    return meta_graph, Signature(SIGNATURE, sides[0], sides[1])
+    return Signature(SIGNATURE, sides[0], sides[1])
 
 
 def _infos(names: Iterable[str], known: set[str], what: str) -> dict[str, TensorInfo]:
@@ -73,21 +82,24 @@ def check_edges(graph_def: Any, required: Iterable[str]) -> None:
             raise InvariantError(f"node {name!r}, which callers use, is gone")
 
 
-def add_defaults(graph_def: Any) -> None:
+def add_defaults(graph_def: Any) -> list[str]:
     """Writes out every attribute that a node leaves to its op's (or function's) default.
 
-    Raises:
-        UnsupportedModel: an op that is neither registered nor a function of the graph.
+    Returns:
+        Ops that are neither registered nor functions of the graph; their nodes stay as they are.
     """
     functions = {f.signature.name: f.signature for f in graph_def.library.function}
+    unknown: set[str] = set()
     for nodes in (graph_def.node, *(f.node_def for f in graph_def.library.function)):
         for node_def in nodes:
             definition = functions.get(node_def.op) or op_def(node_def.op)
             if definition is None:
-                raise graphdef.unknown_op(node_def.op, node_def.name)
+                unknown.add(node_def.op)
+                continue
             for attr in definition.attr:
                 if attr.HasField("default_value") and attr.name not in node_def.attr:
                     node_def.attr[attr.name].CopyFrom(attr.default_value)
+    return sorted(unknown)
 
 
 def restore_gradients(library: Any, gradients: Iterable[Any]) -> None:

@@ -46,7 +46,7 @@ def write_library(model: Model, graph_def: Any, roots: list[str]) -> None:
     stack = list(roots)
     while stack:
         name = stack.pop()
-        if name in done or name not in library:
+        if name in done or (name not in library.graphs and name not in library.protos):
             continue
         done.add(name)
         into = graph_def.library.function.add()

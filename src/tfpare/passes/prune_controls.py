@@ -23,32 +23,38 @@ def prune_controls(model: Model, options: PassOptions) -> PassResult:
     a control edge places a node in its branch or loop); it reads a variable or table before something is written.
     Source: Grappler's dependency optimizer; the Graph Transform Tool's remove_control_dependencies, which drops all.
     """
-    result, effects = PassResult(), _Effects(model)
+    result, effects = PassResult(), Effects(model)
     for graph in model.all_graphs():
         if options.remove_asserts:
             result.applied += _remove_asserts(graph)
-        order = graph.topological()
-        after_effect = _spread(order, effects.matters)
-        after_state = _spread(order, _reads_state)
-        before_effect = _lead(order, effects.matters)
-        for node in graph:
-            kept = [
-                c
-                for c in node.controls
-                if node in graph.pinned or c in after_effect or (c in after_state and node in before_effect)
-            ]
-            result.applied += len(node.controls) - len(kept)
-            if len(kept) < len(node.controls):
-                graph.set_controls(node, kept)
-            elif kept:
-                result.decline("it orders a side effect", node.name)
+        after_effect = drop_controls(graph, effects, result)
         for node in [n for n in graph.keep if n not in after_effect]:
             del graph.keep[node]
         graph.sweep()
     return result
 
 
-class _Effects:
+def drop_controls(graph: Graph, effects: Effects, result: PassResult) -> set[Node]:
+    """Removes the control edges of one graph that order nothing; returns the nodes that come after an effect."""
+    order = graph.topological()
+    after_effect = _spread(order, effects.matters)
+    after_state = _spread(order, _reads_state)
+    before_effect = _lead(order, effects.matters)
+    for node in graph:
+        kept = [
+            c
+            for c in node.controls
+            if node in graph.pinned or c in after_effect or (c in after_state and node in before_effect)
+        ]
+        result.applied += len(node.controls) - len(kept)
+        if len(kept) < len(node.controls):
+            graph.set_controls(node, kept)
+        elif kept:
+            result.decline("it orders a side effect", node.name)
+    return after_effect
+
+
+class Effects:
     """Which nodes have an effect; a loop, branch or call has one if a function that it may run has one."""
 
     def __init__(self, model: Model) -> None:
