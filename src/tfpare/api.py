@@ -135,7 +135,9 @@ class _Job:
 
     def _pipeline(self, stop_after: int | None = None) -> Pipeline:
         given = self.options
-        passes = PassOptions(given.freeze_limit_bytes, remove_asserts=given.remove_asserts, bind=given.bind)
+        passes = PassOptions(
+            given.freeze_limit_bytes, remove_asserts=given.remove_asserts, bind=given.bind, layout=given.layout
+        )
         return make_pipeline(self.options.preset, self.options.disable, self.options.only, passes, stop_after)
 
     def _rewrite(self, models: list[Model], stop_after: int | None = None) -> Pipeline:

@@ -23,6 +23,7 @@ class OptimizeOptions:
         tags, signatures, input_names, output_names: what to read; see `tfpare.io.read.ReadOptions`.
         disable, only: names of rules and passes.
         bind: placeholder name → value that it gets for good.
+        layout: `keep`, `NHWC`, `NCHW` or `auto` (NHWC on machines without a GPU).
         remove_asserts: also remove Assert and Print.
         freeze_limit_bytes: constants get no larger than this together; the largest variables stay variables.
         overwrite: replace an existing output.
@@ -38,6 +39,7 @@ class OptimizeOptions:
     disable: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    layout: str = "keep"
     remove_asserts: bool = False
     freeze_limit_bytes: int = FREEZE_LIMIT_BYTES
     overwrite: bool = False

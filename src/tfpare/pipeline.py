@@ -81,6 +81,11 @@ class Pipeline:
             for earlier in one.after:
                 if earlier in position and position[earlier] > position[one.name]:
                     raise UsageError(f"Pass {one.name!r} has to come after {earlier!r}.")
+        if self.options.layout != "keep" and "convert_layout" not in position:
+            raise UsageError(
+                f"--layout {self.options.layout} needs the pass 'convert_layout', which this preset or choice leaves "
+                "out (it rounds otherwise, so preset 'exact' does): use --preset fast, or --layout keep."
+            )
         self._levels = rule_levels(self.rules)
 
     _levels: list[list[Rule]] = field(default_factory=list[list[Rule]], init=False)
@@ -98,6 +103,7 @@ class Pipeline:
         for name in _PREPARE:
             self._pass(name, model, progress)
         self._simplify(model, progress)
+        self._convert_layout(model, progress)
         for count in range(len(self._levels)):
             self._rules([r for level in self._levels[: count + 1] for r in level], model, progress)
             self._simplify(model, progress)
@@ -105,6 +111,11 @@ class Pipeline:
         progress("check")
         for graph in model.all_graphs():
             runtime.infer_shapes(graph)
+
+    def _convert_layout(self, model: Model, progress: Progress) -> None:
+        """Before the rules, which then meet one layout."""
+        if self.options.layout != "keep" and self._pass("convert_layout", model, progress):
+            self._simplify(model, progress)
 
     def _simplify(self, model: Model, progress: Progress) -> None:
         for _ in range(_MAX_ROUNDS):

@@ -64,6 +64,12 @@ def _as_bytes(value: object) -> object:
     return round(float(number) * (1024 if binary else 1000) ** " KMG".index(prefix.upper() or " "))
 
 
+def _as_layout(value: object) -> object:
+    """`nhwc` and `NHWC` are the same."""
+    by_lower = {name.lower(): name for name in ("keep", "auto", "NHWC", "NCHW")}
+    return by_lower.get(value.lower(), value) if isinstance(value, str) else value
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 
@@ -80,6 +86,7 @@ class Recipe(BaseModel):
     disable: Names = ()
     only: Names = ()
     bind: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict[str, "Scalar | list[Scalar]"])
+    layout: Annotated[Literal["keep", "auto", "NHWC", "NCHW"], BeforeValidator(_as_layout)] = "keep"
     remove_asserts: bool = False
     freeze_limit: Annotated[int, BeforeValidator(_as_bytes), Field(ge=0)] = FREEZE_LIMIT_BYTES
     op_library: tuple[Path, ...] = ()
@@ -101,6 +108,7 @@ class Recipe(BaseModel):
             disable=self.disable,
             only=self.only,
             bind={name: _array(value) for name, value in self.bind.items()},
+            layout=self.layout,
             remove_asserts=self.remove_asserts,
             freeze_limit_bytes=self.freeze_limit,
             overwrite=self.overwrite,

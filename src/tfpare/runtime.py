@@ -63,6 +63,13 @@ def _eager_attr(value: Attr) -> Any:
     return value
 
 
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU on this machine."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def infer_shapes(graph: Graph) -> None:
     """Annotates every node with the shapes that TensorFlow's shape functions find; an unchanged graph costs nothing.
 

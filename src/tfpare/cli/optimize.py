@@ -54,6 +54,10 @@ def optimize(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Value that a placeholder gets for good. Repeatable."),
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(metavar="auto|NHWC|NCHW|keep", help="Layout of convolutions; auto: NHWC where no GPU is. [keep]"),
+    ] = None,
     remove_asserts: Annotated[
         bool | None, typer.Option("--remove-asserts", help="Also remove Assert and Print.")
     ] = None,
@@ -85,6 +89,7 @@ def optimize(
         "output_names": split(output_names) or None,
         "disable": split(disable) or None,
         "only": split(only) or None,
+        "layout": layout,
         "remove_asserts": remove_asserts,
         "freeze_limit": freeze_limit,
         "op_library": op_library or None,
