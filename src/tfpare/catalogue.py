@@ -6,12 +6,13 @@ import inspect
 import re
 from dataclasses import dataclass, field
 
+from tfpare.compat import registry
 from tfpare.engine.rule import RULES
 from tfpare.errors import UsageError, nearest
 from tfpare.passes.base import PASSES
 from tfpare.pipeline import load_all
 
-_HEADING = re.compile(r"^(Before|After|Declines when|Source)\b([^:\n]*):[ \t]*", re.MULTILINE)
+_HEADING = re.compile(r"^(Before|After|Declines when|Differs|Source)\b([^:\n]*):[ \t]*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One pass or rule.
+    """One pass, rule or transform.
 
     Attributes:
         summary: the first line, for rules the equation; text: what follows it up to the first heading.
@@ -42,23 +43,28 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """All passes, then all rules by name."""
+    """All passes, then all rules, then all transforms, each by name."""
     load_all()
+    registry.load_all()
     passes = [_entry(p.name, "pass", p.effect.value, p.doc, p.after, p.run.__module__) for p in PASSES.values()]
     rules = [_entry(r.name, "rule", r.effect.value, r.doc, r.after, r.function.__module__) for r in RULES.values()]
-    return sorted(passes, key=lambda e: e.name) + sorted(rules, key=lambda e: e.name)
+    transforms = [
+        _entry(t.name, "transform", t.effect.value if t.effect else "as told", t.doc, (), t.function.__module__)
+        for t in registry.TRANSFORMS.values()
+    ]
+    return [e for kind in (passes, rules, transforms) for e in sorted(kind, key=lambda e: e.name)]
 
 
 def entry(name: str) -> Entry:
-    """One pass or rule by its name, in either spelling.
+    """One pass, rule or transform by its name, in either spelling; of two with one name, `optimize`'s own.
 
     Raises:
         UsageError: there is none; the nearest is suggested.
     """
-    known = {e.name: e for e in entries()}
+    known = {e.name: e for e in reversed(entries())}
     wanted = name.replace("-", "_")
     if wanted not in known:
-        raise UsageError(f"There is no rule or pass {name!r}.{nearest(wanted, known)}")
+        raise UsageError(f"There is no rule, pass or transform {name!r}.{nearest(wanted, known)}")
     return known[wanted]
 
 

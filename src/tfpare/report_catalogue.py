@@ -13,16 +13,22 @@ from tfpare.catalogue import Entry
 _EFFECTS = {
     "exact": "answers stay equal bit for bit",
     "rounding": "the same function; floats are rounded in another order",
+    "as told": "what happens is up to its arguments",
     "lossy": "another function within a budget",
 }
 
 
 def render_list(entries: list[Entry]) -> Group:
-    """A table of passes and one of rules."""
+    """A table of passes, one of rules and one of transforms."""
     return Group(
         _list("Passes (whole-graph work)", [e for e in entries if e.kind == "pass"]),
         Text(),
         _list("Rules (rewrites)", [e for e in entries if e.kind == "rule"]),
+        Text(),
+        _list(
+            "Transforms (tfpare transform: the Graph Transform Tool's names)",
+            [e for e in entries if e.kind == "transform"],
+        ),
         Text(),
         Text("`tfpare explain NAME` shows an example, when it declines, and its source.", style="dim"),
     )
@@ -39,7 +45,7 @@ def _list(title: str, entries: list[Entry]) -> Group:
 
 
 def render_entry(entry: Entry) -> Group:
-    """One pass or rule, examples indented."""
+    """One pass, rule or transform, examples indented."""
     effect = _EFFECTS.get(entry.effect, "")
     parts: list[RenderableType] = [
         Text(entry.name, style="bold"),

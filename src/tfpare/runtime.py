@@ -33,7 +33,7 @@ def evaluate(node: Node, inputs: Sequence[Array]) -> list[Array]:
         if not key.startswith("_"):
             attrs += [key, _eager_attr(value)]
     try:
-        with tf.device("/CPU:0"):
+        with context.eager_mode(), tf.device("/CPU:0"):  # also in a script that builds graphs or runs without eager
             dtypes = [v.dtype.base.name for v in node.inputs]
             tensors = [tf.constant(a, dtype=t) for a, t in zip(inputs, dtypes, strict=True)]
             results = execute.execute(

@@ -9,12 +9,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tfpare.compat.freeze import freeze_graph
     from tfpare.compat.graph_transforms import TransformGraph
+    from tfpare.compat.inference import optimize_for_inference
 
-__all__ = ["TransformGraph"]
+__all__ = ["TransformGraph", "freeze_graph", "optimize_for_inference"]
 
 _PLACES = {
     "TransformGraph": "tfpare.compat.graph_transforms",
+    "freeze_graph": "tfpare.compat.freeze",
+    "optimize_for_inference": "tfpare.compat.inference",
 }
 
 

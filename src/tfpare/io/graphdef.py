@@ -54,6 +54,59 @@ def read_graphdef(path: Path, into: Any | None = None) -> Any:
     return graph_def
 
 
+def as_meta_graph(path: Path) -> Any:
+    """A GraphDef file as a MetaGraph.
+
+    Raises:
+        UnsupportedModel: as `read_graphdef`.
+    """
+    from tensorflow.core.protobuf import meta_graph_pb2
+
+    meta_graph = meta_graph_pb2.MetaGraphDef()
+    read_graphdef(path, meta_graph.graph_def)
+    return meta_graph
+
+
+def read_meta_graph(path: Path) -> Any:
+    """Parses a binary or text MetaGraphDef file (`.meta`).
+
+    Raises:
+        UnsupportedModel: the file is neither.
+    """
+    from google.protobuf import message, text_format
+    from tensorflow.core.protobuf import meta_graph_pb2
+
+    meta_graph = meta_graph_pb2.MetaGraphDef()
+    try:
+        data = path.read_bytes()
+        try:
+            meta_graph.ParseFromString(data)
+        except message.DecodeError:
+            text_format.Parse(data.decode("utf-8"), meta_graph)
+    except OSError as error:
+        raise UnsupportedModel(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, text_format.ParseError) as error:
+        raise UnsupportedModel(f"{path} cannot be parsed: cut off, damaged, or no MetaGraph.") from error
+    return meta_graph
+
+
+def write_graphdef(graph_def: Any, path: Path, as_text: bool = False) -> None:
+    """Writes a GraphDef file, binary or text.
+
+    Raises:
+        UnsupportedModel: it is larger than the 2 GB that a file can hold.
+    """
+    from google.protobuf import message, text_format
+
+    if as_text:
+        path.write_text(text_format.MessageToString(graph_def))
+        return
+    try:
+        path.write_bytes(graph_def.SerializeToString(deterministic=True))
+    except (message.EncodeError, ValueError) as error:
+        raise UnsupportedModel("The graph with its constants is larger than the 2 GB that a file can hold.") from error
+
+
 def reachable(node_defs: Iterable[Any], wanted: Iterable[str], stop: Iterable[str] = ()) -> list[Any]:
     """The NodeDefs that the tensors or nodes `wanted` need, in file order; not behind the nodes `stop`.
 

@@ -128,23 +128,12 @@ def _demand_variables(model: Model, path: Path) -> None:
 
 
 def _graphdef(path: Path, options: ReadOptions) -> Model:
-    from tensorflow.core.protobuf import meta_graph_pb2
-
-    meta_graph = meta_graph_pb2.MetaGraphDef()
-    graphdef.read_graphdef(path, meta_graph.graph_def)
-    return _from_bare(path, "graphdef", meta_graph, options, None)
+    return _from_bare(path, "graphdef", graphdef.as_meta_graph(path), options, None)
 
 
 def _checkpoint(path: Path, options: ReadOptions) -> Model:
-    from google.protobuf import message
-    from tensorflow.core.protobuf import meta_graph_pb2
-
     prefix = path.with_suffix("") if path.suffix == ".meta" else path
-    meta_graph = meta_graph_pb2.MetaGraphDef()
-    try:
-        meta_graph.ParseFromString(Path(f"{prefix}.meta").read_bytes())
-    except message.DecodeError as error:
-        raise UnsupportedModel(f"{prefix}.meta cannot be parsed: cut off or damaged.") from error
+    meta_graph = graphdef.read_meta_graph(Path(f"{prefix}.meta"))
     return _from_bare(prefix, "checkpoint", meta_graph, options, Checkpoint(prefix))
 
 
