@@ -20,9 +20,16 @@ from tfpare.passes.base import PASSES, Pass, PassOptions, PassResult
 
 PRESETS = {"exact": (Effect.EXACT,), "fast": (Effect.EXACT, Effect.ROUNDING)}
 
-_PREPARE = ("inline_functions", "bind_placeholders", "freeze_variables", "prune_controls", "share_bodies")
+_PREPARE = (
+    *("inline_functions", "bind_placeholders", "freeze_variables", "prune_stacks", "separate_outputs"),
+    *("move_constants_into_loops", "prune_controls", "share_bodies"),
+)
 # Duplicates go before folding, which has to know whether a constant has other readers.
-_SIMPLIFY = ("push_constants", "prune_branches", "merge_duplicates", "fold_constants")
+_SIMPLIFY = (
+    *("push_constants", "fold_switches", "prune_branches", "skip_loops"),
+    *("merge_duplicates", "fold_constants"),
+)
+_FINISH = ("move_constants_out_of_loops", "prune_controls", "reduce_controls")
 _MAX_ROUNDS = 4  # each round exists for constants that the previous one uncovered (nested loops and branches)
 
 
@@ -107,7 +114,8 @@ class Pipeline:
         for count in range(len(self._levels)):
             self._rules([r for level in self._levels[: count + 1] for r in level], model, progress)
             self._simplify(model, progress)
-        self._pass("prune_controls", model, progress)
+        for name in _FINISH:
+            self._pass(name, model, progress)
         progress("check")
         for graph in model.all_graphs():
             runtime.infer_shapes(graph)
@@ -242,7 +250,7 @@ def make_pipeline(
         return name not in disabled and (name in chosen if chosen else effect in effects)
 
     passes = [p for p in PASSES.values() if wanted(p.name, p.effect) or (p.name in _PREPARE[:1] and not disabled)]
-    order = {name: k for k, name in enumerate((*_PREPARE, *_SIMPLIFY))}
+    order = {name: k for k, name in reversed(list(enumerate((*_PREPARE, *_SIMPLIFY, *_FINISH))))}
     passes.sort(key=lambda p: order.get(p.name, len(order)))
     rules = [r for r in RULES.values() if wanted(r.name, r.effect)]
     return Pipeline(passes, rules, options or PassOptions(), stop_after)

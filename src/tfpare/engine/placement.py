@@ -43,6 +43,10 @@ class Placement:
         """Whether the node runs in a frame of its own."""
         return self._loops.get(node, 0) > 0
 
+    def in_branch(self, node: Node) -> bool:
+        """Whether the node lies behind a Switch that is not a loop's."""
+        return self._branches.get(node, 0) > 0
+
     def is_conditional(self, node: Node) -> bool:
         """Whether the node may not run at all, or runs in a loop."""
         return self.in_loop(node) or self._branches.get(node, 0) > 0

@@ -8,19 +8,24 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from tfpare.engine.pattern import COMMUTATIVE
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.model import Model
 from tfpare.ir.ops import CONTROL_FLOW_V1, RANDOM
-from tfpare.ir.types import Array, Attr
+from tfpare.ir.types import Array, Attr, dtype
 from tfpare.passes.base import PassOptions, PassResult, register
+
+_COMMUTATIVE_FLOATS = frozenset({"Add", "AddV2", "Mul", "Equal", "NotEqual", "SquaredDifference"})
+_COMMUTATIVE = _COMMUTATIVE_FLOATS | {
+    *("LogicalAnd", "LogicalOr", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Maximum", "Minimum")
+}
 
 
 @register()
 def merge_duplicates(model: Model, options: PassOptions) -> PassResult:
     """f(x), f(x) = one f(x) read twice; equal constants are stored once.
 
-    Commutative operands count as equal in either order; constants are compared by dtype, shape and bits.
+    Commutative operands count as equal in either order where it changes no bit; constants are compared by dtype, shape
+    and bits, however they are stored.
 
     Declines when: the op has state, is random, is a placeholder or a frame op; the values are fed or pinned.
     Source: Grappler's common subgraph elimination, the Graph Transform Tool's merge_duplicate_nodes.
@@ -36,7 +41,7 @@ def merge_graph(graph: Graph) -> int:
     """Merges in one sweep, inputs before readers, so that equal subgraphs collapse at once."""
     seen: dict[Hashable, Node] = {}
     merged = 0
-    blocked = {v.node for v in graph.fed} | graph.pinned | set(graph.keep)
+    blocked = {v.node for v in graph.fed} | graph.pinned
     for node in graph.topological():
         if node in blocked or not _is_mergeable(node):
             continue
@@ -47,6 +52,8 @@ def merge_graph(graph: Graph) -> int:
         for port in range(len(node.dtypes)):
             graph.replace_value(Value(node, port), Value(first, port))
         graph.replace_control(node, [first])
+        if node in graph.keep:
+            graph.keep[first] = None
         graph.remove(node)
         merged += 1
     return merged
@@ -60,9 +67,19 @@ def _is_mergeable(node: Node) -> bool:
     return node.spec is not None and not node.spec.is_stateful and bool(node.dtypes)
 
 
+def _commutes(node: Node) -> bool:
+    """Whether the order of the operands changes no bit of the result (but the payload of a NaN)."""
+    type_ = node.inputs[0].dtype.base if node.inputs else dtype("string")
+    if type_.is_integer or type_.name == "bool":
+        return node.op in _COMMUTATIVE or node.op == "AddN"
+    # The larger of 0 and −0 is the one that comes first; sums of three floats depend on the order; so may products of
+    # complex numbers; strings are joined by Add.
+    return type_.is_float and (node.op in _COMMUTATIVE_FLOATS or (node.op == "AddN" and len(node.inputs) == 2))
+
+
 def _key(node: Node) -> Hashable:
     inputs = [(id(v.node), v.index) for v in node.inputs]
-    if node.op in COMMUTATIVE:
+    if _commutes(node):
         inputs.sort()
     attrs = {**node.spec.defaults, **node.attrs} if node.spec else node.attrs
     public = tuple((k, attr_key(v)) for k, v in sorted(attrs.items()) if not k.startswith("_"))
@@ -95,10 +112,20 @@ def digest(array: Array) -> tuple[str, tuple[int, ...], bytes]:
 
 
 def _digest(array: Array) -> tuple[str, tuple[int, ...], bytes]:
-    if array.nbytes >= _CACHED_FROM_BYTES and not any(array.strides):
-        return f"{array.dtype} repeated", tuple(array.shape), array[(0,) * array.ndim].tobytes()
     if array.dtype == object:
         data = repr(array.reshape(-1).tolist()).encode()
+    elif array.nbytes >= _CACHED_FROM_BYTES and _repeats_one_number(array):
+        return f"{array.dtype} repeated", tuple(array.shape), array[(0,) * array.ndim].tobytes()
     else:
         data = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
     return str(array.dtype), tuple(array.shape), hashlib.blake2b(data, digest_size=16).digest()
+
+
+def _repeats_one_number(array: Array) -> bool:
+    if not any(array.strides):
+        return True
+    flat = np.ascontiguousarray(array).reshape(-1)
+    if flat[:1].tobytes() != flat[-1:].tobytes():
+        return False
+    raw = flat.view(np.uint8)
+    return bool((raw[flat.itemsize :] == raw[: -flat.itemsize]).all())
