@@ -291,11 +291,12 @@ def _restored_by(by_name: dict[str, Any], ref: str) -> tuple[str, str] | None:
     node_def = by_name.get(name)
     if node_def is None or node_def.op != "RestoreV2" or len(node_def.input) < 3:
         return None
-    keys, specs = (_string_const(by_name, node_def.input[k]) for k in (1, 2))
+    keys, specs = (string_const(by_name, node_def.input[k]) for k in (1, 2))
     return (keys[port], specs[port]) if port < len(keys) and port < len(specs) else None
 
 
-def _string_const(by_name: dict[str, Any], ref: str) -> list[str]:
+def string_const(by_name: dict[str, Any], ref: str) -> list[str]:
+    """The strings of a constant that an input names; none if it is no constant."""
     node_def = by_name.get(graphdef.node_name(ref))
     if node_def is None or node_def.op != "Const":
         return []

@@ -27,7 +27,7 @@ FOLDABLE = frozenset(
     "BitwiseXor Invert MatrixBandPart Dequantize FakeQuantWithMinMaxVars "
     "FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVarsPerChannel "
     "ResizeBilinear ResizeNearestNeighbor FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 StringLower "
-    "StringUpper".split()
+    "StringUpper StringLength StringStrip StringFormat Substr".split()
 )
 """Stateless, deterministic ops with bounded output. Never files, Python, random numbers, tables or custom ops."""
 
