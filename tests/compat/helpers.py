@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tests.harness import parse
 from tfpare.compat import driver
 from tfpare.compat.graph_transforms import TransformGraph
 from tfpare.compat.work import Work
+from tfpare.io import graphdef
 
 
 def build(make: Callable):
@@ -113,3 +115,32 @@ def called(v1, make_body: Callable | None = None):
 
     x = v1.placeholder("float32", [4], name="x")
     v1.identity(function(x), name="output")
+
+
+def written(source: str):
+    """The GraphDef of a graph in the IR's text form."""
+    from tensorflow.core.framework import graph_pb2
+
+    graph = parse(source)
+    graph_def = graph_pb2.GraphDef()
+    graph_def.versions.producer = 8 if any(n.op == "BatchNormWithGlobalNormalization" for n in graph) else 134
+    graphdef.write_nodes(graph, graph_def)
+    return graph_def
+
+
+def assert_close(before, after, feeds: dict, *fetches: str, tolerance: float = 2e-5) -> None:
+    """Both graphs give the same up to rounding: `tolerance` is relative to the largest number."""
+    for one, other in zip(run(before, feeds, *fetches), run(after, feeds, *fetches), strict=True):
+        assert (one.dtype, one.shape) == (other.dtype, other.shape)
+        a, b = one.astype(np.float64), other.astype(np.float64)
+        assert np.abs(a - b).max(initial=0.0) <= tolerance * max(1.0, np.abs(a).max(initial=0.0))
+
+
+def feeds_for(graph_def, seed: int = 0, unknown: int = 3) -> dict:
+    """Reproducible numbers for every Placeholder."""
+    rng, found = np.random.default_rng(seed), {}
+    for one in graph_def.node:
+        if one.op == "Placeholder":
+            dims = [unknown if d.size < 0 else d.size for d in one.attr["shape"].shape.dim]
+            found[one.name] = np.asarray(rng.normal(0, 1, dims)).astype(np.float32)
+    return found
