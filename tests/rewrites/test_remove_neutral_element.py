@@ -17,6 +17,8 @@ def source(op: str, type_: str, c: str, x: str = "2,3") -> str:
         ("Mul(x, c)", "float32", "[1, 1, 2]"),
         ("Sub(c, x)", "float32", "0"),
         ("RealDiv(c, x)", "float32", "1"),
+        ("MulNoNan(c, x)", "float32", "1"),  # 0 for NaN times 0: the second operand is the one that counts
+        ("MulNoNan(x, c)", "float32", "0"),
         ("FloorDiv(x, c)", "float32", "1"),  # rounds down
         ("Mul(x, c)", "complex64", "1"),  # infinity times 0
         ("LogicalAnd(x, c)", "bool", "False"),
@@ -38,6 +40,7 @@ def test_declines_larger_shape(rule, c, x):
 @pytest.mark.parametrize(
     ("op", "c"),
     [("Mul(x, c)", "1"), ("Mul(c, x)", "[1, 1, 1]"), ("RealDiv(x, c)", "1"), ("Sub(x, c)", "0"), ("AddV2(c, x)", "0"),
+     ("MulNoNan(x, c)", "1"), ("DivNoNan(x, c)", "[1, 1, 1]"),
      ("Add(x, c)", "[[0, 0, 0]]"), ("AddV2(x, c)", "-0.0")],
 )  # fmt: skip
 def test_floats(op, c):
@@ -60,8 +63,10 @@ def test_half_declines_where_zero_changes_sign(op, c):
 
 
 @pytest.mark.parametrize(
-    ("op", "c"), [("Mul(x, c)", "1"), ("RealDiv(x, c)", "1"), ("Sub(x, c)", "0.0"), ("AddV2(x, c)", "-0.0")]
-)
+    ("op", "c"),
+    [("Mul(x, c)", "1"), ("RealDiv(x, c)", "1"), ("Sub(x, c)", "0.0"), ("AddV2(x, c)", "-0.0"), ("MulNoNan(x, c)", "1"),
+     ("DivNoNan(x, c)", "1")],
+)  # fmt: skip
 def test_half_keeps_every_bit(op, c):
     text = source(op, "float16", c, "?")
     graph = parse(text)

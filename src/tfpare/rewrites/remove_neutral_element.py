@@ -8,7 +8,7 @@ from tfpare.authoring import Array, Builder, Effect, Node, Value, any_, const, o
 from tfpare.rewrites.static_values import keeps_shape
 
 _PATTERN = op(
-    "Mul | RealDiv | Div | FloorDiv | TruncateDiv | Add | AddV2 | Sub | LogicalAnd | LogicalOr",
+    "Mul | MulNoNan | RealDiv | Div | DivNoNan | FloorDiv | TruncateDiv | Add | AddV2 | Sub | LogicalAnd | LogicalOr",
     any_("x"),
     const("c"),
     bind="node",
