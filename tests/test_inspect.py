@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tfpare.catalogue import entries
+from tfpare.cli.app import app
 from tfpare.errors import UnsupportedModel, UsageError
 from tfpare.findings import find_in_keras
 from tfpare.inspect import InspectReport, inspect_model
@@ -158,6 +161,117 @@ print("done")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout == "done\n", done.stderr[-2000:]
+
+
+def edit_graph(source: Path, target: Path, change) -> Path:
+    from tensorflow.core.framework import graph_pb2
+
+    graph_def = graph_pb2.GraphDef()
+    graph_def.ParseFromString(source.read_bytes())
+    change(graph_def)
+    target.write_bytes(graph_def.SerializeToString())
+    return target
+
+
+def test_variables_by_name():
+    (graph,) = inspect_model(MODELS["v1"]).graphs
+    assert len(graph.variable_list) == graph.variables == 25
+    weights = {v.name: v for v in graph.variable_list}["conv1/weights"]
+    assert (weights.dtype, str(weights.shape), weights.n_bytes) == ("float32", "[5,5,1,16]", 1600)
+    (graph,) = inspect_model(MODELS["functional"]).graphs
+    assert {v.name for v in graph.variable_list} >= {"emb", "mix0", "stem"}
+
+
+def test_unread_nodes():
+    (graph,) = inspect_model(MODELS["v1"]).graphs
+    ops = {n.name: n.op for n in graph.unread}
+    assert ops["classes"] == "ArgMax"
+    assert "probabilities" not in ops  # classes reads it
+    assert not {"Const", "Assign", "NoOp", "Placeholder"} & set(ops.values())
+    assert [n.name for n in inspect_model(MODELS["graphdef"]).graphs[0].unread] == ["classes"]
+
+
+@pytest.mark.parametrize("name", ["v1_training", "functional", "loops"])
+def test_execution_order(name):
+    path = {**MODELS, "loops": FIXTURES / "tf1_control_flow" / "frozen.pb"}[name]
+    (graph,) = inspect_model(path, structure=True).graphs
+    assert len(graph.structure) == 1 + graph.functions
+    assert sum(len(s.nodes) for s in graph.structure) == graph.nodes + graph.function_nodes
+    for structure in graph.structure:
+        seen: set[str] = set()
+        ops = {n.name: n.op for n in structure.nodes}
+        for node in structure.nodes:
+            for ref in node.inputs:
+                source = ref.removeprefix("^").partition(":")[0]
+                back = node.op == "Merge" and ops[source] == "NextIteration"
+                assert source in seen or source not in ops or back, (node.name, ref)
+            seen.add(node.name)
+    assert inspect_model(path).graphs[0].structure == []
+
+
+def test_circles_and_double_names_are_listed_all_the_same(tmp_path):
+    def change(graph_def):
+        graph_def.node.add(name="a", op="Neg", input=["b"])
+        graph_def.node.add(name="b", op="Neg", input=["a"])
+        graph_def.node.add(name="images", op="NoOp")
+
+    (graph,) = inspect_model(edit_graph(MODELS["graphdef"], tmp_path / "g.pb", change), structure=True).graphs
+    assert len(graph.structure[0].nodes) == graph.nodes
+
+
+@pytest.mark.parametrize("option", ["--structure", "--print_structure"])
+def test_structure_on_the_command_line(option):
+    shown = CliRunner().invoke(app, ["inspect", str(MODELS["graphdef"]), option])
+    assert shown.exit_code == 0
+    assert "classes = ArgMax(" in " ".join(shown.stdout.split())
+    done = CliRunner().invoke(app, ["inspect", str(MODELS["functional"]), option, "--json"])
+    assert len(json.loads(done.stdout)["graphs"][0]["structure"]) == 22
+
+
+@pytest.mark.parametrize("where", ["graph", "function"])
+def test_invalid_inputs_are_an_error(copy_of, where):
+    model = copy_of("functional")
+
+    def change(meta_graph):
+        graph_def = meta_graph.graph_def
+        nodes = graph_def.node if where == "graph" else graph_def.library.function[0].node_def
+        nodes.add(name="new", op="Neg", input=["nobody:out:0", "^nothing"])
+
+    edit(model, change)
+    report = inspect_model(model)
+    assert [(i.node, i.input) for i in report.invalid_inputs] == [("new", "nobody:out:0"), ("new", "^nothing")]
+    assert all(bool(i.function) == (where == "function") for i in report.invalid_inputs)
+    assert not report.next_steps
+    done = CliRunner().invoke(app, ["inspect", str(model), "--json"])
+    assert done.exit_code == 3
+    assert "2 inputs name no node, the first is 'nobody:out:0' of node 'new'" in done.stderr
+    assert json.loads(done.stdout)["graphs"][0]["invalid_inputs"][1]["input"] == "^nothing"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_invalid_inputs_in_good_models(name):
+    report = inspect_model(MODELS[name])
+    assert report.invalid_inputs == []
+    assert report.next_steps
+
+
+def test_next_steps_are_commands_that_work(tmp_path):
+    model = shutil.copy(MODELS["graphdef"], tmp_path / "it's my model.pb")
+    optimize, transform = inspect_model(model).next_steps
+    assert "--input_names images:0 --output_names classes:0" in optimize.command
+    assert "--inputs images:0 --outputs classes:0" in transform.command
+    assert shlex.split(transform.command)[:3] == ["tfpare", "transform", "--in_graph"]
+    done = CliRunner().invoke(app, [*shlex.split(optimize.command)[1:], "--no-verify"])
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "it's my model_optimized.pb").is_file()
+    shown = CliRunner().invoke(app, ["inspect", str(model)]).stdout
+    printed = shown[shown.index("tfpare optimize") :].replace("\\\n", "").strip().splitlines()
+    assert [shlex.split(line) for line in printed] == [shlex.split(s.command) for s in (optimize, transform)]
+
+
+def test_placeholders_are_shown_where_signatures_do_not_name_them():
+    assert "Placeholders" in CliRunner().invoke(app, ["inspect", str(MODELS["graphdef"])]).stdout
+    assert "Placeholders" not in CliRunner().invoke(app, ["inspect", str(FIXTURES / "tf1_hub_module/module")]).stdout
 
 
 def test_missing_shard(copy_of):

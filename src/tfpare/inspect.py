@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tfpare import next_steps
 from tfpare.findings import Finding, find_in_graph, find_in_keras
 from tfpare.io import inspect as facts_io
 from tfpare.io import inspect_keras
@@ -16,6 +17,8 @@ from tfpare.io.inspect_keras import LayerFacts
 from tfpare.io.read import sniff
 from tfpare.ir.model import Signature
 from tfpare.ir.types import Shape
+from tfpare.next_steps import NextStep
+from tfpare.structure import execution_order, invalid_inputs, unread
 
 FORMS = {
     "saved_model": "SavedModel",
@@ -46,12 +49,50 @@ class Placeholder:
     shape: Shape
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the graph, with the bytes of its value."""
+
+    name: str
+    dtype: str
+    shape: Shape
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A node; `inputs` as they are written down, control edges with `^`."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """All nodes of a function in execution order; of the main graph, where `function` is empty."""
+
+    function: str
+    nodes: list[GraphNode]
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidInput:
+    """An input that names no node of its graph (of its function, where that is not empty)."""
+
+    node: str
+    input: str
+    function: str = ""
+
+
 @dataclass(slots=True)
 class GraphReport:
     """One MetaGraph, or the graph of a bare GraphDef.
 
     Attributes:
         nodes: of the main graph; function_nodes: of all functions together.
+        unread: nodes of the main graph that nobody reads and that are no Const, Assign, NoOp or Placeholder.
+        structure: all nodes, where they were asked for.
         const_parameters, variable_parameters: numbers in constants and in variables.
         likely_inputs, likely_outputs: guesses, for graphs without signatures.
     """
@@ -77,6 +118,10 @@ class GraphReport:
     likely_inputs: list[str]
     likely_outputs: list[str]
     findings: list[Finding]
+    variable_list: list[Variable]
+    unread: list[GraphNode]
+    invalid_inputs: list[InvalidInput]
+    structure: list[Structure]
 
 
 @dataclass(slots=True)
@@ -87,6 +132,7 @@ class InspectReport:
         form: `saved_model`, `hub_module`, `graphdef`, `checkpoint`, `keras` or `h5`.
         file_bytes: of all files of the model; files: by relative path.
         graphs: empty for Keras files, which have `layers` instead.
+        next_steps: command lines that go on from here.
     """
 
     path: Path
@@ -99,10 +145,23 @@ class InspectReport:
     layers: list[LayerFacts] = field(default_factory=list[LayerFacts])
     weight_bytes: int = 0
     findings: list[Finding] = field(default_factory=list[Finding])
+    next_steps: list[NextStep] = field(default_factory=list[NextStep])
+
+    @property
+    def invalid_inputs(self) -> list[InvalidInput]:
+        """Inputs that name no node, in any graph: no TensorFlow loads such a model."""
+        return [i for g in self.graphs for i in g.invalid_inputs]
 
 
-def inspect_model(model: str | os.PathLike[str], tags: tuple[str, ...] | None = None) -> InspectReport:
+def inspect_model(
+    model: str | os.PathLike[str], tags: tuple[str, ...] | None = None, structure: bool = False
+) -> InspectReport:
     """Reads what there is to know of a model without loading it.
+
+    Args:
+        model: its path.
+        tags: the MetaGraph to read, all of them by default.
+        structure: list every node, too.
 
     Raises:
         UnsupportedModel: no model, or damaged.
@@ -116,14 +175,24 @@ def inspect_model(model: str | os.PathLike[str], tags: tuple[str, ...] | None = 
     report = InspectReport(path, form, sum(files.values()), files)
     if form == "saved_model":
         report.form = "hub_module" if (path / "tfhub_module.pb").is_file() else form
-        report.graphs = [_graph(f) for f in facts_io.read_saved_model(path, tags)]
+        report.graphs = [_graph(f, structure) for f in facts_io.read_saved_model(path, tags)]
     elif form == "checkpoint":
-        report.graphs = [_graph(facts_io.read_checkpoint(path))]
+        report.graphs = [_graph(facts_io.read_checkpoint(path), structure)]
     elif form == "graphdef":
-        report.graphs = [_graph(facts_io.read_graphdef(path))]
+        report.graphs = [_graph(facts_io.read_graphdef(path), structure)]
     else:
         _add_keras(report)
+    report.next_steps = _next_steps(report)
     return report
+
+
+def _next_steps(report: InspectReport) -> list[NextStep]:
+    if report.invalid_inputs:
+        return []
+    if report.form not in ("graphdef", "checkpoint"):
+        return next_steps.of_model(report.path)
+    (graph,) = report.graphs
+    return next_steps.of_bare_graph(report.path, report.form, graph.likely_inputs, graph.likely_outputs)
 
 
 def _add_keras(report: InspectReport) -> None:
@@ -144,11 +213,12 @@ def _files(path: Path, form: str) -> dict[str, int]:
     return {path.name: path.stat().st_size}
 
 
-def _graph(facts: GraphFacts) -> GraphReport:
+def _graph(facts: GraphFacts, structure: bool) -> GraphReport:
     everything = [*facts.nodes, *(n for body in facts.functions.values() for n in body)]
     stored = [v for v in facts.stored if v.dtype != "string"]
     sizes = {v.name: v for v in stored}
     variables = [_sized(v, sizes) for v in facts.variables]
+    invalid = list(_invalid_inputs(facts))
     return GraphReport(
         tags=facts.tags,
         tensorflow=facts.tensorflow,
@@ -170,8 +240,32 @@ def _graph(facts: GraphFacts) -> GraphReport:
         assets=facts.assets,
         likely_inputs=facts.inputs,
         likely_outputs=facts.outputs,
-        findings=find_in_graph(facts),
+        findings=[*_damage(invalid), *find_in_graph(facts)],
+        variable_list=[Variable(v.name, v.dtype, v.shape, v.n_bytes) for v in variables],
+        unread=[GraphNode(n.name, n.op, n.inputs) for n in unread(facts.nodes)],
+        invalid_inputs=invalid,
+        structure=list(_structure(facts)) if structure else [],
     )
+
+
+def _bodies(facts: GraphFacts) -> Iterable[tuple[str, list[NodeFacts]]]:
+    return [("", facts.nodes), *facts.functions.items()]
+
+
+def _invalid_inputs(facts: GraphFacts) -> Iterable[InvalidInput]:
+    for name, nodes in _bodies(facts):
+        for node, ref in invalid_inputs(nodes, facts.arguments.get(name, ())):
+            yield InvalidInput(node.name, ref, name)
+
+
+def _damage(invalid: list[InvalidInput]) -> Iterable[Finding]:
+    if invalid:
+        yield Finding("damaged", "inputs that name no node", len(invalid), f"{invalid[0].input} of {invalid[0].node}")
+
+
+def _structure(facts: GraphFacts) -> Iterable[Structure]:
+    for name, nodes in _bodies(facts):
+        yield Structure(name, [GraphNode(n.name, n.op, n.inputs) for n in execution_order(nodes)])
 
 
 def _sized(variable: VariableFacts, stored: dict[str, VariableFacts]) -> VariableFacts:

@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tfpare.findings import Finding
-from tfpare.inspect import FORMS, GraphReport, InspectReport
+from tfpare.inspect import FORMS, GraphReport, InspectReport, Structure, Variable
 from tfpare.ir.model import Signature, TensorInfo
 from tfpare.tables import facts, in_bytes, number, spaced, table
 
+_MAX_UNREAD = 8
+
 
 def render(report: InspectReport, max_ops: int = 12) -> Group:
-    """The whole report; `max_ops` rows in the table of ops."""
+    """The whole report; `max_ops` rows in the tables of ops and variables."""
     parts: list[RenderableType] = [facts(_head(report))]
     if report.layers:
         parts.append(spaced(_layers(report)))
@@ -23,6 +26,10 @@ def render(report: InspectReport, max_ops: int = 12) -> Group:
         parts.append(spaced(_findings(report.findings)))
     for graph in report.graphs:
         parts.extend(spaced(t) for t in _graph(graph, max_ops))
+    if report.next_steps:
+        parts.append(spaced(Text("Next", "bold")))
+        # Not broken by the terminal's width, so that it can be copied.
+        parts.extend(Text(" \\\n    ".join(step.lines), no_wrap=True, overflow="ignore") for step in report.next_steps)
     return Group(*parts)
 
 
@@ -41,7 +48,7 @@ def _layers(report: InspectReport) -> Table:
     return table(f"{len(report.layers)} layers", ["name", "class", "dtype", "module"], rows)
 
 
-def _graph(graph: GraphReport, max_ops: int) -> Iterable[Table]:
+def _graph(graph: GraphReport, max_ops: int) -> Iterable[RenderableType]:
     yield facts(_graph_head(graph))
     for signature in graph.signatures.values():
         yield _signature(signature)
@@ -49,12 +56,35 @@ def _graph(graph: GraphReport, max_ops: int) -> Iterable[Table]:
         yield facts(
             [("likely inputs", ", ".join(graph.likely_inputs)), ("likely outputs", ", ".join(graph.likely_outputs))]
         )
-    if graph.placeholders and not graph.signatures:
+    if {p.name for p in graph.placeholders} - _signature_nodes(graph):
         rows = ([p.name, p.dtype, str(p.shape)] for p in graph.placeholders)
         yield table("Placeholders", ["name", "dtype", "shape"], rows)
+    if graph.variable_list and max_ops:
+        yield _variables(graph.variable_list, max_ops)
     yield _ops(graph, max_ops)
     if graph.findings:
         yield _findings(graph.findings)
+    for structure in graph.structure:
+        yield _structure(structure)
+
+
+def _structure(structure: Structure) -> Text:
+    title = f"Nodes of {structure.function}" if structure.function else "Nodes"
+    lines = (f"\n{n.name} = {n.op}({', '.join(n.inputs)})" for n in structure.nodes)
+    return Text.assemble((f"{title}, in execution order", "bold"), *lines, overflow="fold")
+
+
+def _signature_nodes(graph: GraphReport) -> set[str]:
+    infos = (i for s in graph.signatures.values() for i in s.inputs.values())
+    return {t.partition(":")[0] for i in infos for t in i.tensors}
+
+
+def _variables(variables: list[Variable], max_rows: int) -> Table:
+    rows = [[v.name, v.dtype, str(v.shape), in_bytes(v.n_bytes)] for v in variables[:max_rows]]
+    if len(variables) > max_rows:
+        rest = variables[max_rows:]
+        rows.append([f"{len(rest)} more variables", "", "", in_bytes(sum(v.n_bytes for v in rest))])
+    return table("Variables", ["name", "dtype", "shape", ">bytes"], rows)
 
 
 def _graph_head(graph: GraphReport) -> Iterable[tuple[str, str]]:
@@ -72,6 +102,10 @@ def _graph_head(graph: GraphReport) -> Iterable[tuple[str, str]]:
         yield "checkpoint", f"{graph.checkpoint_tensors} tensors, {in_bytes(graph.checkpoint_bytes)}"
     if graph.assets:
         yield "assets", ", ".join(f"{a.name} ({in_bytes(a.n_bytes)})" for a in graph.assets)
+    unread = [n.name for n in graph.unread]
+    if unread and {n.partition(":")[0] for n in graph.likely_outputs} != set(unread):
+        rest = f", … and {number(len(unread) - _MAX_UNREAD)} more" if len(unread) > _MAX_UNREAD else ""
+        yield "unread nodes", f"{number(len(unread))}: {', '.join(unread[:_MAX_UNREAD])}{rest}"
     if set(graph.devices) - {"(unset)"}:
         yield "devices", ", ".join(f"{d}: {n}" for d, n in graph.devices.items())
 

@@ -91,7 +91,7 @@ def show(report: object, as_json: bool, *rendered: RenderableType) -> None:
         return
     console = stdout()
     for one in rendered:
-        console.print(one)
+        console.print(one, crop=False)  # what does not fold, such as a command line, is to be copied
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from tfpare.diffing.entries import diff_fields
 from tfpare.diffing.graphs import diff_graphs
 from tfpare.diffing.nodes import Names, local_key
-from tfpare.diffing.renames import digest, inputs_first
+from tfpare.diffing.renames import digest
 from tfpare.diffing.types import FunctionDiff, FunctionsDiff, Renaming
 from tfpare.io.contents import FunctionContents, NodeContents
 from tfpare.ir.types import Attr, Func
+from tfpare.structure import inputs_first
 
 Functions = Mapping[str, FunctionContents]
 _NUMBER = re.compile(r"_\d+$")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from tfpare.diffing.nodes import Names, local_key
 from tfpare.io.contents import NodeContents
+from tfpare.structure import inputs_first
 
 Nodes = Mapping[str, NodeContents]
 
@@ -138,24 +139,3 @@ def _forward_reads(node: NodeContents, nodes: Nodes) -> Iterable[str]:
     if node.op not in ("Merge", "RefMerge"):
         return reads
     return (n for n in reads if not nodes[n].op.endswith("NextIteration"))
-
-
-def inputs_first(reads: Mapping[str, Iterable[str]]) -> dict[str, None]:
-    """Names so that each comes after what it reads; those in circles, and what reads them, are missing."""
-    readers: dict[str, list[str]] = {name: [] for name in reads}
-    missing: dict[str, int] = {}
-    for name, read in reads.items():
-        unique = set(read)
-        missing[name] = len(unique)
-        for one in unique:
-            readers[one].append(name)
-    ready = deque(name for name, count in missing.items() if not count)
-    ordered: dict[str, None] = {}
-    while ready:
-        name = ready.popleft()
-        ordered[name] = None
-        for reader in readers[name]:
-            missing[reader] -= 1
-            if not missing[reader]:
-                ready.append(reader)
-    return ordered

@@ -78,6 +78,7 @@ class GraphFacts:
     signatures: dict[str, Signature] = field(default_factory=dict[str, Signature])
     nodes: list[NodeFacts] = field(default_factory=list[NodeFacts])
     functions: dict[str, list[NodeFacts]] = field(default_factory=dict[str, list[NodeFacts]])
+    arguments: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     variables: list[VariableFacts] = field(default_factory=list[VariableFacts])
     stored: list[VariableFacts] = field(default_factory=list[VariableFacts])
     assets: list[AssetFacts] = field(default_factory=list[AssetFacts])
@@ -173,6 +174,7 @@ def _add_graph_def(facts: GraphFacts, graph_def: Any) -> None:
     facts.nodes = [_node(n, library) for n in graph_def.node]
     for function in graph_def.library.function:
         facts.functions[function.signature.name] = [_node(n, library) for n in function.node_def]
+        facts.arguments[function.signature.name] = {a.name for a in function.signature.input_arg}
     for node in facts.nodes:
         if node.op in ("Variable", "VariableV2", "VarHandleOp"):
             facts.variables.append(VariableFacts(node.name, node.dtype, node.shape))
