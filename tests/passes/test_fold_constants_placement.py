@@ -24,7 +24,8 @@ def test_a_chain_becomes_one_constant_of_the_same_name():
 
 
 def test_every_output_gets_its_constant():
-    source = "a = const(float32, [3, 1, 2])\nk = const(int32, 2)\nv, i = TopKV2(a, k)\nx = input(float32[2])\ny = Mul(x, v)\nreturn y, i"
+    source = "a = const(float32, [3, 1, 2])\nk = const(int32, 2)\nv, i = TopKV2(a, k)\n"
+    source += "x = input(float32[2])\ny = Mul(x, v)\nreturn y, i"
     graph = parse(source)
     apply_pass(NAME, graph)
     assert ops(graph) == ["Const", "Const", "Mul", "Placeholder"]
@@ -108,7 +109,8 @@ def test_denormal_results_are_0_as_at_run_time():
 
 
 def test_emulated_quantization_of_constants():
-    source = "k = const(float32[3,3])\nq = FakeQuantWithMinMaxArgs(k, min=-1, max=1)\nx = input(float32[?,3])\ny = MatMul(x, q)\nreturn y"
+    source = "k = const(float32[3,3])\nq = FakeQuantWithMinMaxArgs(k, min=-1, max=1)\n"
+    source += "x = input(float32[?,3])\ny = MatMul(x, q)\nreturn y"
     graph = parse(source)
     apply_pass(NAME, graph)
     assert ops(graph) == ["Const", "MatMul", "Placeholder"]
@@ -119,3 +121,13 @@ def test_a_kernel_that_refuses_leaves_its_node():
     graph = parse("a = const(int32, [1, 2])\nb = const(int32, [0, 0])\ny = FloorDiv(a, b)\nreturn y")
     assert "the kernel refused" in apply_pass(NAME, graph).declined
     assert "FloorDiv" in ops(graph)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("[2, 3]", "[3]"), ("[2, 1]", "[1, 4]"), ("[5]", "[5]"), ("[1]", "[]"), ("[2, 1, 3]", "[3, 1]")]
+)
+def test_axes_of_a_broadcast_gradient(a, b):
+    source = f"a = const(int32, {a})\nb = const(int32, {b})\nr, s = BroadcastGradientArgs(a, b)\nreturn r, s"
+    graph = parse(source)
+    assert apply_pass(NAME, graph).applied == 1
+    assert_answers(graph, parse(source), {})

@@ -13,7 +13,8 @@ from tfpare.passes.base import MAX_FOLDED_BYTES, PassOptions, PassResult, regist
 
 FOLDABLE = frozenset(
     "Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin AsString Asin Asinh Atan Atan2 Atanh BatchMatMul "
-    "BatchMatMulV2 BiasAdd Bitcast BroadcastArgs BroadcastTo Cast Ceil ClipByValue Concat ConcatOffset ConcatV2 Conj "
+    "BatchMatMulV2 BiasAdd Bitcast BroadcastArgs BroadcastGradientArgs BroadcastTo Cast Ceil ClipByValue Concat "
+    "ConcatOffset ConcatV2 Conj "
     "Conv2D Cos Cosh Cumprod Cumsum DepthToSpace DepthwiseConv2dNative Diag DiagPart Digamma Div DivNoNan Einsum Elu "
     "EnsureShape Equal Erf Erfc Erfinv Exp ExpandDims Expm1 Fill Floor FloorDiv FloorMod Gather GatherNd GatherV2 "
     "Greater GreaterEqual Identity IdentityN Imag InvertPermutation IsFinite IsInf IsNan LeakyRelu LeftShift Less "
@@ -142,6 +143,7 @@ def _result_bytes(node: Node, port: int, inputs: list[Array]) -> int | None:
 
 
 _ELEMENTWISE = frozenset(
+    "BroadcastGradientArgs "
     "Abs Add AddV2 Cast Ceil Equal Exp Floor FloorDiv FloorMod Greater GreaterEqual Identity Less LessEqual Log "
     "LogicalAnd LogicalNot LogicalOr Maximum Minimum Mul Neg NotEqual Pow RealDiv Reciprocal Round Rsqrt Select "
     "SelectV2 Sign Sqrt Square Sub Where StridedSlice Squeeze Unpack Sum Prod Max Min Mean".split()

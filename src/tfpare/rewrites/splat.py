@@ -7,21 +7,20 @@ from math import prod
 import numpy as np
 
 from tfpare.authoring import UNKNOWN, Array, Builder, Node, Shape, Value, require
-
-# A loaded model holds such a constant in full: beyond this, filling the memory at every call is the smaller evil. The
-# executor's own limit for what it folds.
-_MAX_BYTES = 10 * 1024 * 1024
+from tfpare.passes.base import MAX_FOLDED_BYTES
 
 
 def splat(new: Builder, number: Array, shape: Shape, at: Node) -> Value:
     """A constant of this shape that repeats one number, in its dtype.
+
+    A loaded model holds it in full, so that filling the memory at every call is the smaller evil for large ones.
 
     Raises:
         Declined: the shape is not known, or the constant would be large.
     """
     require(shape.is_full, "the shape is not known", at=at)
     dims = tuple(d for d in shape.dims or () if d is not None)
-    require(prod(dims) * number.itemsize <= _MAX_BYTES, "the constant would be large", at=at)
+    require(prod(dims) * number.itemsize <= MAX_FOLDED_BYTES, "the constant would be large", at=at)
     return new.const(np.broadcast_to(number, dims))
 
 
