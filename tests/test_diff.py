@@ -327,6 +327,21 @@ def test_metagraphs_are_matched_by_their_tags(tmp_path):
     assert tfpare.diff(module, module, DiffOptions(tags=("train",))).graphs[0].tags_a == ("train",)
 
 
+def test_two_metagraphs_with_the_same_tags_are_refused(tmp_path):
+    module = FIXTURES / "tf1_hub_module" / "module"
+    copy = edited(module, tmp_path / "b", lambda m: m.meta_info_def.tags.append("train"))
+    with pytest.raises(UnsupportedModel, match="same tags"):
+        tfpare.diff(module, copy)
+
+
+def test_values_that_nobody_has_are_a_note(tmp_path):
+    shutil.copy(f"{MODELS[2]}.meta", tmp_path / "m.meta")
+    report = tfpare.diff(tmp_path / "m.meta", tmp_path / "m")
+    assert report.is_equal
+    assert any("values of variables are unknown" in n for n in report.notes)
+    assert tfpare.diff(MODELS[2], tmp_path / "m").verdict == "different"
+
+
 def test_graph_and_saved_model():
     report = tfpare.diff(MNIST / "saved_model", MNIST / "frozen.pb")
     assert report.verdict == "different"

@@ -18,6 +18,7 @@ from tfpare.io import contents
 from tfpare.io.contents import GraphContents, GraphNode
 from tfpare.io.contents_keras import read_keras
 from tfpare.io.read import sniff
+from tfpare.ir.model import VARIABLE_OPS
 
 _Path = str | os.PathLike[str]
 _KERAS = frozenset(("keras", "h5"))
@@ -86,8 +87,10 @@ def _pairs(
         many = report.a if len(a) > 1 else report.b
         shown = "; ".join(_tags(g) for g in (a if len(a) > 1 else b))
         raise UsageError(f"{many} has several MetaGraphs. Choose one with --tag_set: {shown}.")
-    by_tags = {g.tags: g for g in b}
-    known = {g.tags for g in a}
+    by_tags, known = {g.tags: g for g in b}, {g.tags for g in a}
+    if len(known) < len(a) or len(by_tags) < len(b):
+        path = report.a if len(known) < len(a) else report.b
+        raise UnsupportedModel(f"{path} has two MetaGraphs with the same tags. The file is damaged.")
     report.only_in_a = [_tags(g) for g in a if g.tags not in by_tags]
     report.only_in_b = [_tags(g) for g in b if g.tags not in known]
     return [(g, by_tags[g.tags]) for g in a if g.tags in by_tags]
@@ -110,6 +113,8 @@ def _diff(a: GraphContents, b: GraphContents, same_form: bool, options: DiffOpti
     counts_a = Counter(n.op for n in all_nodes(a.nodes, a.functions))
     counts_b = Counter(n.op for n in all_nodes(b.nodes, b.functions))
     _note_unknown_ops(a, b, notes)
+    if a.variables is None and b.variables is None and any(n.op in VARIABLE_OPS for n in a.nodes.values()):
+        _note(notes, "neither has a checkpoint: the values of variables are unknown")
     return MetaGraphDiff(
         tags_a=a.tags if same_form else (),
         tags_b=b.tags if same_form else (),
