@@ -18,6 +18,8 @@ SIGNATURE = "serving_default"
 def bare_meta_graph(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str]) -> tuple[Any, Signature]:
     """A copy of a GraphDef in a MetaGraph, and the signature that names its inputs and outputs.
 
+    Outputs that only run (`init_all_tables`) become the MetaGraph's initialisers.
+
     Raises:
         UsageError: a name that the graph does not have; the nearest is suggested.
         UnsupportedModel: two nodes have one name, or an input of a node is missing.
@@ -31,7 +33,23 @@ def bare_meta_graph(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str
         check_edges(graph_def, ())
     except InvariantError as error:
         raise UnsupportedModel(f"The graph is damaged: {error}") from error
-    return meta_graph, bare_signature(graph_def, inputs, outputs)
+    wanted = list(outputs)
+    targets = _without_value(graph_def, wanted)
+    if targets:
+        meta_graph.collection_def["saved_model_main_op"].node_list.value.extend(sorted(targets))
+    fetched = [o for o in wanted if graphdef.node_name(o.strip()) not in targets]
+    return meta_graph, bare_signature(graph_def, inputs, fetched)
+
+
+def _without_value(graph_def: Any, names: Iterable[str]) -> set[str]:
+    """Those of the nodes that give no value: somebody runs them for their effect."""
+    wanted = {graphdef.node_name(n.strip()) for n in names}
+    found: set[str] = set()
+    for node_def in graph_def.node:
+        definition = op_def(node_def.op) if node_def.name in wanted else None
+        if definition is not None and not definition.output_arg:
+            found.add(node_def.name)
+    return found
 
 
 def bare_signature(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str]) -> Signature:
