@@ -51,7 +51,7 @@ def test_other_dtypes():
 
 
 def test_common_factors_come_first():
-    inputs = "x = input(float32[3,4])\na = input(float32[3,4])\nb = input(float32[3,4])\nc = input(float32[3,4])"
+    inputs = "x = input(int32[3,4])\na = input(int32[3,4])\nb = input(int32[3,4])\nc = input(int32[3,4])"
     text = f"{inputs}\np = Mul(x, a)\nq = Mul(x, b)\nr = AddV2(p, q)\ny = AddV2(r, c)\nreturn y"
     graph = run_pipeline(parse(text))
     assert sorted(n.op for n in graph if n.op != "Placeholder") == ["AddV2", "AddV2", "Mul"]

@@ -1,16 +1,10 @@
-"""Logarithms and exponentials next to 1 or a Softmax → the op that computes both at once, and more exactly."""
+"""Logarithms and exponentials next to 1 → the op that computes both at once, and more exactly."""
 
 from __future__ import annotations
 
-import math
-
 from tfpare.authoring import Array, Builder, Effect, Node, Value, any_, const, op, require, rewrite
 from tfpare.rewrites.elementwise import is_filled_with
-from tfpare.rewrites.ranges import range_of
 from tfpare.rewrites.static_values import keeps_shape
-
-# exp(−this) is the smallest normal number of the type; smaller ones become 0.
-_LOG_RANGE = {"bfloat16": 87.0, "float32": 87.0, "float64": 708.0}
 
 
 @rewrite(op("Log", op("Add | AddV2", any_("x"), const("one"), bind="add"), bind="log"), effect=Effect.ROUNDING)
@@ -63,31 +57,3 @@ def replace_exp_by_expm1(new: Builder, sub: Node, exp: Node, x: Value, one: Arra
         return None
     require(keeps_shape(one, x), "broadcasting may enlarge the shape", at=sub)
     return new.op("Expm1", x, shape=x.shape)
-
-
-@rewrite(op("Log", op("Softmax", any_("x"), bind="softmax"), bind="log"), effect=Effect.ROUNDING)
-def fuse_log_softmax(new: Builder, log: Node, softmax: Node, x: Value) -> Value:
-    """log(Softmax(x)) = LogSoftmax(x), where Softmax cannot underflow.
-
-    Before:
-        a = input(float32[3,4])
-        x = Tanh(a)
-        s = Softmax(x)
-        y = Log(s)
-        return y
-
-    After:
-        a = input(float32[3,4])
-        x = Tanh(a)
-        y = LogSoftmax(x)
-        return y
-
-    Declines when: the logits may be so far apart that Softmax gives 0, whose logarithm is −∞ while LogSoftmax is
-    finite; another node needs the probabilities.
-    Source: Grappler's arithmetic optimizer (ConvertLogSoftmax), which ignores −∞.
-    """
-    low, high = range_of(new, x)
-    classes = x.shape.dims[-1] if x.shape.dims else None
-    depth = _LOG_RANGE.get(x.dtype.base.name, 0.0) - math.log(max(classes or 1 << 31, 1))
-    require(high - low < depth, "Softmax may give 0, whose logarithm is −∞", at=softmax)
-    return new.op("LogSoftmax", x, shape=softmax.shapes[0])
