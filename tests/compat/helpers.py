@@ -18,9 +18,13 @@ def build(make: Callable):
     """The GraphDef that a function builds with TensorFlow's graph mode (it gets `tf.compat.v1`)."""
     import tensorflow as tf
 
-    graph = tf.Graph()
-    with graph.as_default():
-        make(tf.compat.v1)
+    v1, graph = tf.compat.v1, tf.Graph()
+    is_functional = v1.control_flow_v2_enabled()
+    try:
+        with graph.as_default():
+            make(v1)
+    finally:
+        (v1.enable_control_flow_v2 if is_functional else v1.disable_control_flow_v2)()
     return graph.as_graph_def()
 
 
@@ -144,3 +148,10 @@ def feeds_for(graph_def, seed: int = 0, unknown: int = 3) -> dict:
             dims = [unknown if d.size < 0 else d.size for d in one.attr["shape"].shape.dim]
             found[one.name] = np.asarray(rng.normal(0, 1, dims)).astype(np.float32)
     return found
+
+
+def worst_error(before, after, feeds: dict, fetch: str, feeds_after: dict | None = None) -> float:
+    """How far the second graph's answer is from the first one's; it may be fed otherwise (in 8 bits)."""
+    one, other = run(before, feeds, fetch)[0], run(after, feeds if feeds_after is None else feeds_after, fetch)[0]
+    assert (one.dtype, one.shape) == (other.dtype, other.shape)
+    return float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0))
