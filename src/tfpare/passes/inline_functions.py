@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tfpare.errors import UnsupportedModel
 from tfpare.ir.copying import clone, copy_nodes
 from tfpare.ir.graph import Graph, Node, Value, functions_of
 from tfpare.ir.model import REWRITTEN_CALLERS, FunctionLibrary, Model
 from tfpare.ir.ops import CALLS, CONTROL_FLOW_V1
-from tfpare.ir.types import Func
+from tfpare.ir.types import Attr, Func
 from tfpare.passes.base import PassOptions, PassResult, register
 
 _MAX_DEPTH = 100  # nested calls; far above what people write, low enough to stop a recursion early
@@ -43,12 +45,13 @@ def _claim_bodies(graph: Graph, library: FunctionLibrary, claimed: set[str]) -> 
             elif isinstance(value, tuple) and value and isinstance(value[0], Func):
                 node.attrs[key] = tuple(_claim(f, library, claimed) for f in value if isinstance(f, Func))
         for func in functions_of(node):
-            _claim_bodies(library.graph(func.name), library, claimed)
+            if func.name in library:
+                _claim_bodies(library.graph(func.name), library, claimed)
 
 
 def _claim(func: Func, library: FunctionLibrary, claimed: set[str]) -> Func:
     name = func.name
-    if name in claimed:
+    if name in claimed and name in library:
         name = library.fresh_name(f"{name}_copy")
         library.graphs[name] = clone(library.graph(func.name), name)
     claimed.add(name)
@@ -86,20 +89,26 @@ def call_target(node: Node, library: FunctionLibrary) -> str | None:
 def inline_call(graph: Graph, call: Node, body: Graph) -> None:
     """Replaces a call by a copy of the function's body.
 
-    The call's control inputs go to the copies that have an effect or no data input; whoever waited for the call waits
-    for the body's control outputs, or (there being none) for what the call waited for.
+    The call's control inputs go to the copies that have an effect or read no other copy, and to an Identity of what the
+    body only passes on; whoever waited for the call waits for the body's control outputs, or (there being none) for
+    what the call waited for.
     """
     bindings = {a.out(): v for a, v in zip(body.args, call.inputs, strict=True)}
     copies, values = copy_nodes(body, graph, bindings, lambda node: f"{call.name}/{node.name}")
+    made = set(copies.values())
+    for copy in copies.values() if call.controls else ():
+        if copy.is_effectful or not any(v.node in made for v in copy.inputs):
+            graph.set_controls(copy, (*copy.controls, *call.controls))
     for copy in copies.values():
         copy.device = copy.device or call.device
-        if call.controls and (copy.is_effectful or not copy.inputs):
-            graph.set_controls(copy, (*copy.controls, *call.controls))
     ends = [copies[n] for n in body.keep if n in copies]
     if ends and not graph.keep and not graph.args:
         _wait(graph, call, ends)
     for port, value in enumerate(body.outputs.values()):
-        graph.replace_value(Value(call, port), values[value])
+        found = values[value]
+        if call.controls and found.node not in made:
+            found = _copy_after(graph, found, f"{call.name}/out", call.controls)
+        graph.replace_value(Value(call, port), found)
     if call in graph.keep:
         graph.keep.update(dict.fromkeys(ends))
     graph.replace_control(call, ends or _liveness(graph, call))
@@ -111,10 +120,14 @@ def _wait(graph: Graph, call: Node, ends: list[Node]) -> None:
     for port in range(len(call.dtypes)):
         value = Value(call, port)
         if value in graph.outputs.values() or any(value in r.inputs for r in call.readers):
-            shapes = (value.shape,)
-            waiting = graph.add("Identity", [value], {"T": value.dtype}, name=f"{call.name}/out", shapes=shapes)
-            graph.replace_value(value, waiting.out())
-            graph.set_controls(waiting, ends)
+            waiting = _copy_after(graph, value, f"{call.name}/out", ())
+            graph.replace_value(value, waiting)
+            graph.set_controls(waiting.node, ends)
+
+
+def _copy_after(graph: Graph, value: Value, name: str, controls: Iterable[Node]) -> Value:
+    attrs: dict[str, Attr] = {"T": value.dtype.base}
+    return graph.add("Identity", [value], attrs, name=name, controls=controls, shapes=(value.shape,)).out()
 
 
 def _liveness(graph: Graph, call: Node) -> list[Node]:
