@@ -17,7 +17,8 @@ def remove_leftovers(work: Work) -> None:
     for nodes in work.node_lists():
         names = {n.name for n in nodes}
         map_colocations(nodes, lambda name, names=names: name if name in names else None)
-    _remove_unused_functions(work.proto())
+    if work.proto().library.function:
+        _remove_unused_functions(work.proto())
 
 
 def _remove_unused_functions(graph_def: Any) -> None:
