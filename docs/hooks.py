@@ -24,6 +24,7 @@ LINKS = {
     "LICENSE": "https://www.apache.org/licenses/LICENSE-2.0",
 }
 COMMANDS_MARK = "<!-- commands -->"
+TRANSFORMS_MARK = "<!-- transforms -->"
 EFFECTS = {
     "exact": "exact: the same answers, bit for bit",
     "rounding": "rounding: the same function, with floats rounded in another order",
@@ -49,8 +50,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Puts the help of every command where a page asks for it."""
-    return markdown.replace(COMMANDS_MARK, _commands()) if COMMANDS_MARK in markdown else markdown
+    """Puts the help of every command, or the table of transforms, where a page asks for it."""
+    for mark, make in ((COMMANDS_MARK, _commands), (TRANSFORMS_MARK, _transforms)):
+        markdown = markdown.replace(mark, make()) if mark in markdown else markdown
+    return markdown
 
 
 def _linked(text: str) -> str:
@@ -90,6 +93,16 @@ def _escaped(text: str) -> str:
     for character in "\\*_<[":
         text = text.replace(character, f"\\{character}")
     return text
+
+
+def _transforms() -> str:
+    rows = ["| Transform | What it does | Where it differs from the original, and why |", "|---|---|---|"]
+    for entry in (e for e in entries() if e.kind == "transform"):
+        differs = next((s.text for s in entry.sections if s.heading == "Differs"), "")
+        what = " ".join(f"{entry.summary} {entry.text}".split())
+        cells = [f"`{entry.name}`", *(_escaped(text).replace("|", "\\|") for text in (what, differs))]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
 
 
 def _commands() -> str:
