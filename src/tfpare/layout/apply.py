@@ -53,11 +53,6 @@ class Converter:
             self._convert(node)
         self._graph.sweep()
 
-    @property
-    def transposes(self) -> int:
-        """How many Transposes were added."""
-        return sum(value.node.op == "Transpose" for value in self._made.values())
-
     def _affected(self) -> dict[Node, None]:
         changed = [*self._chosen, *self._orders, *(v.node for v in self._stored)]
         return dict.fromkeys([*self._chosen, *self._orders, *(r for n in changed for r in n.readers)])

@@ -48,6 +48,21 @@ class Candidates:
         for node in self.graph:
             if node.op in known:
                 self._add(node, known[node.op], fixed)
+        for loop in self.loops():
+            if any(node not in self.plans for node in loop):
+                self._remove(*loop)
+
+    def loops(self) -> Iterator[list[Node]]:
+        """Each Merge that begins a loop of TF 1, and the NextIterations that lead back: nothing may come in between."""
+        for merge in self.graph:
+            back = [v.node for v in merge.inputs if v.node.op == "NextIteration"] if merge.op == "Merge" else []
+            if back:
+                yield [merge, *back]
+
+    def _remove(self, *nodes: Node) -> None:
+        for node in nodes:
+            if self.plans.pop(node, None) is not None:
+                self.reasons[node] = Declined("the other end of its loop keeps its layout", node)
 
     def _add(self, node: Node, function: Plan, fixed: set[Node]) -> None:
         try:
@@ -112,7 +127,8 @@ class Candidates:
 def choose(candidates: Candidates) -> list[Node]:
     """The nodes to convert: of each group of the minimum cut all, or none where it gains nothing.
 
-    A group gains where it holds a bound op, or where converting it leaves fewer Transposes than there were.
+    A group gains where it holds a bound op, where converting it leaves fewer Transposes than there were, or where it
+    leaves as many and another op (batch norm, bias) gets the layout that was asked for.
     """
     if not candidates.from_other and not any(p.is_bound for p in candidates.plans.values()):
         return []
@@ -131,6 +147,10 @@ class _Cut:
         for node, plan in candidates.plans.items():
             if plan.is_bound or node in candidates.from_other or node in candidates.to_other:
                 self._network.edge(self._source, self._vertices[node], self._always)
+        for merge, *ends in candidates.loops():
+            for end in ends if merge in self._vertices else ():
+                self._network.edge(self._vertices[merge], self._vertices[end], self._always)
+                self._network.edge(self._vertices[end], self._vertices[merge], self._always)
         self._outputs = set(candidates.graph.outputs.values())
         for node in candidates.plans:
             for port in candidates.plans[node].outputs:
@@ -197,7 +217,7 @@ class _Groups:
         return groups.values()
 
     def gains(self, group: list[Node]) -> bool:
-        """Whether it holds a bound op, or fewer Transposes are left than there were."""
+        """See `choose`."""
         if any(self._known.is_bound(n) for n in group):
             return True
         before = sum(n in self._known.from_other for n in group)
@@ -205,7 +225,7 @@ class _Groups:
         before += sum(any(r in self._known.to_other for r in self._readers[v]) for v in values)
         after = sum(not self._is_converted(v) for v in values)
         after += sum(self._is_left(n.out(port)) for n in group for port in self._known.plans[n].outputs)
-        return after < before
+        return after < before or (after == before and any("data_format" in self._known.plans[n].attrs for n in group))
 
     def _is_left(self, value: Value) -> bool:
         """Whether a value in the other layout is also wanted in the original one."""

@@ -11,7 +11,7 @@ from tfpare.layout.choice import Candidates, choose
 from tfpare.layout.direction import Direction
 from tfpare.passes.base import PassOptions, PassResult, register
 
-_NO_GAIN = "converting it would save no Transpose"
+_NO_GAIN = "converting it would gain nothing"
 _BORDERS = ("Placeholder", "PlaceholderWithDefault", "_Arg")
 
 
@@ -30,7 +30,8 @@ def convert_layout(model: Model, options: PassOptions) -> PassResult:
     these are the ones at its inputs and outputs, which keep their layout. Function bodies are converted on their own.
 
     A connected group of ops is converted where it holds an op that CPUs run in NHWC alone (convolutions, pooling, depth
-    to space), or where fewer Transposes are left than there were.
+    to space), where fewer Transposes are left than there were, or where as many are left and batch norm or bias gets
+    the layout that was asked for.
 
     Declines when: a caller feeds the value, or it is pinned; the rank is not known; an axis or permutation is computed;
     a group gains nothing. Where a Transpose stays at an op in the middle of the graph, the reason names that op.
@@ -40,9 +41,12 @@ def convert_layout(model: Model, options: PassOptions) -> PassResult:
     direction = _direction(options.layout, result)
     if direction is None:
         return result
-    transposes = sum(_convert(graph, direction, result) for graph in model.all_graphs())
+    before = _count_transposes(model)
+    for graph in model.all_graphs():
+        _convert(graph, direction, result)
     if result.applied:
-        result.notes.append(f"layout {direction.target}: {transposes} Transposes were added where layouts meet")
+        after = _count_transposes(model)
+        result.notes.append(f"layout {direction.target}: the model had {before} Transpose ops and now has {after}")
     return result
 
 
@@ -55,14 +59,17 @@ def _direction(layout: str, result: PassResult) -> Direction | None:
     return None if layout == "keep" else Direction("NHWC" if layout == "auto" else layout)
 
 
-def _convert(graph: Graph, direction: Direction, result: PassResult) -> int:
-    """Converts one graph; returns how many Transposes it got."""
+def _count_transposes(model: Model) -> int:
+    return sum(node.op == "Transpose" for graph in model.all_graphs() for node in graph)
+
+
+def _convert(graph: Graph, direction: Direction, result: PassResult) -> None:
     runtime.infer_shapes(graph)
     candidates = Candidates(graph, direction)
     chosen = choose(candidates)
     _report_left(candidates, set(chosen), result)
     if not chosen:
-        return 0
+        return
     converter = Converter(candidates, chosen)
     converter.run()
     for node in converter.before:
@@ -73,7 +80,6 @@ def _convert(graph: Graph, direction: Direction, result: PassResult) -> int:
                 f"a Transpose stays after {value.node.op}: {_reason(candidates, value.node)}", value.node.name
             )
     result.applied += len(chosen)
-    return converter.transposes
 
 
 def _report_left(candidates: Candidates, chosen: set[Node], result: PassResult) -> None:
