@@ -11,7 +11,6 @@ from tfpare.engine.placement import Placement, control_anchor
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.types import Array, Attr, dtype
 
-MADE_BY = "quantize_nodes"
 MODE = "MIN_FIRST"
 QUINT8, QINT32 = dtype("quint8"), dtype("qint32")
 
@@ -30,22 +29,22 @@ class Quantized(NamedTuple):
 
 
 class Emitter:
-    """Adds quantized nodes to one graph, in the loop frame and on the device of the float node that they replace."""
+    """Adds nodes to one graph, in the loop frame and on the device of the node that they replace or serve."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph, self._placement = graph, Placement(graph)
+    def __init__(self, graph: Graph, made_by: str = "quantize_nodes") -> None:
+        self.graph, self._placement, self._made_by = graph, Placement(graph), made_by
 
     def op(self, like: Node, op: str, inputs: Iterable[Value], name: str, **attrs: Attr) -> Node:
         """A node whose type attributes follow from its inputs, except those given."""
         values, spec = list(inputs), self.graph.registry(op)
         types = spec.type_attrs([v.dtype for v in values]) if spec is not None else {}
-        node = self.graph.add(op, values, {**types, **attrs}, name=name, device=like.device, made_by=MADE_BY)
+        node = self.graph.add(op, values, {**types, **attrs}, name=name, device=like.device, made_by=self._made_by)
         self._placement.adopt([node], like)
         return node
 
     def const(self, like: Node, array: Array, name: str, alive: Value | None = None) -> Value:
         """A constant; in a loop, one that is alive when the value `alive` is."""
-        value = self.graph.const(array, name=name, made_by=MADE_BY)
+        value = self.graph.const(array, name=name, made_by=self._made_by)
         value.node.device = like.device
         if alive is not None and self._placement.in_loop(like):
             self.graph.set_controls(value.node, [control_anchor(self.graph, alive, f"{name}/pivot")])
@@ -75,11 +74,16 @@ class Emitter:
         """A 32-bit result in 8 bits over the given range."""
         return Quantized.of(self.op(like, "Requantize", [*wide, low, high], name, out_type=QUINT8))
 
+    def become(self, node: Node, op: str, inputs: Iterable[Value], **attrs: Attr) -> None:
+        """Makes a node compute the same outputs in another way; its name, readers and control edges stay."""
+        values, spec = list(inputs), self.graph.registry(op)
+        types = spec.type_attrs([v.dtype for v in values]) if spec is not None else {}
+        node.op, node.spec, node.made_by, node.attrs = op, spec, self._made_by, {**types, **attrs}
+        self.graph.set_inputs(node, values)
+
     def become_dequantize(self, node: Node, value: Quantized) -> None:
-        """Lets a float node of one output give `value` as floats; its name, readers and control edges stay."""
-        node.op, node.spec, node.made_by = "Dequantize", self.graph.registry("Dequantize"), MADE_BY
-        node.attrs = {"T": value.tensor.dtype, "mode": MODE}
-        self.graph.set_inputs(node, value)
+        """Lets a float node of one output give `value` as floats."""
+        self.become(node, "Dequantize", value, mode=MODE)
 
 
 def _spelt(value: Value) -> str:

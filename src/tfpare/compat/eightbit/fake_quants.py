@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tfpare.compat.eightbit.emit import MODE, QINT32, Emitter, Quantized
 from tfpare.engine.rule import Declined, require
 from tfpare.ir.graph import Graph, Node, Value
@@ -11,6 +13,8 @@ FAKE_QUANT = "FakeQuantWithMinMaxVars"
 # Ops f with fake_quant(f(x)) = f(fake_quant(x)), but for half a step at the 6 of Relu6: they pick elements, or clip
 # where the grid has a point.
 _COMMUTING = frozenset("Relu Relu6 MaxPool Identity StopGradient Squeeze".split())
+# Below this the kernels, which keep ranges of 0.01, have no digits left.
+_NARROWEST = 1e-4
 
 
 def hoist_fake_quants(graph: Graph, result: PassResult) -> None:
@@ -30,14 +34,25 @@ def hoist_fake_quants(graph: Graph, result: PassResult) -> None:
             result.applied += 1
 
 
-def check_fake_quant(graph: Graph, node: Node) -> None:
-    """Declines a FakeQuant that 8 bits over its range do not reproduce."""
+def check_fake_quant(graph: Graph, node: Node) -> tuple[float, float]:
+    """The range that a FakeQuant clips to; declines one that 8 bits over this range do not reproduce."""
     limits = [None if v in graph.fed else v.constant for v in node.inputs[1:]]
     require(all(c is not None and c.size == 1 for c in limits), "the range is not constant", at=node)
-    low, high = (float(c.ravel()[0]) for c in limits if c is not None)
+    low, high = effective_range(*(float(c.ravel()[0]) for c in limits if c is not None))
     require(node["num_bits"] == 8, "it has another number of bits", at=node)
-    require(low <= 0 <= high and low < high, "its range is moved to contain 0 when it runs", at=node)
+    require(high - low > _NARROWEST, "its range is too narrow, or none", at=node)
     require(node.out() not in graph.fed and node not in graph.pinned, "callers replace its value", at=node)
+    return low, high
+
+
+def effective_range(low: float, high: float) -> tuple[float, float]:
+    """What FakeQuant makes of its limits: a range without a 0 is moved to begin or end at it.
+
+    Equal limits, for which it gives NaN, are widened to 0.
+    """
+    if low == high:
+        return min(low, 0.0), max(high, 0.0)
+    return (0.0, high - low) if low > 0 else (low - high, 0.0) if high < 0 else (low, high)
 
 
 def _chain(graph: Graph, node: Node) -> list[Node]:
@@ -81,12 +96,17 @@ def quantize_fake_quants(graph: Graph, result: PassResult) -> None:
     emitter = Emitter(graph)
     for node in [n for n in graph.topological() if n.op == FAKE_QUANT]:
         try:
-            check_fake_quant(graph, node)
+            limits = check_fake_quant(graph, node)
         except Declined as declined:
             result.decline(declined.reason, declined.at.name)
             continue
         x, low, high = node.inputs
         base = f"{node.name}_eightbit"
+        if limits != (float(low.constant or 0), float(high.constant or 0)):
+            low, high = (
+                emitter.const(node, np.array(number, np.float32), f"{base}/{end}", alive=x)
+                for end, number in zip(("min", "max"), limits, strict=True)
+            )
         wide = emitter.op(node, "QuantizeV2", (x, low, high), f"{base}/quantize", T=QINT32, mode=MODE)
         narrow = emitter.requantize(Quantized.of(wide), low, high, f"{base}/requantize", node)
         emitter.become_dequantize(node, narrow)

@@ -9,6 +9,7 @@ from tfpare.ir.types import Array
 LEVELS = 255  # steps between the lowest and the highest 8-bit value
 # 255 / range has to be a float32, and so has the range itself.
 _SMALLEST_RANGE, _LARGEST_RANGE = 1e-36, 3e38
+_MIN_SLICE = 16  # elements: the range of a slice takes 8 bytes, which would cost the gain of fewer
 
 
 def quantizable_range(values: Array) -> tuple[float, float] | None:
@@ -35,6 +36,42 @@ def to_eight_bits(values: Array, low: float, high: float) -> Array:
     scale = LEVELS / (high - low)
     shift = _round(np.array(low * scale, np.float64))
     return np.clip(_round(values.astype(np.float64) * scale) - shift, 0, LEVELS).astype(np.uint8)
+
+
+def axis_of_outliers(values: Array) -> int | None:
+    """The axis whose slices need ranges of their own; None where one range serves the whole array.
+
+    It does not where an outlier leaves most slices less than 4 of the 8 bits.
+
+    Args:
+        values: float32, finite, any shape.
+    """
+    magnitudes, best = np.abs(values.astype(np.float64)), None
+    for axis in range(values.ndim):
+        peaks = _peaks(magnitudes, axis)
+        nonzero = peaks[peaks > 0]
+        if values.size < _MIN_SLICE * len(peaks) or not len(nonzero) or np.median(nonzero) * 16 >= peaks.max():
+            continue
+        error = float(np.mean(peaks**2))
+        if best is None or error <= best[0]:
+            best = error, axis
+    return None if best is None else best[1]
+
+
+def to_signed_slices(values: Array, axis: int) -> tuple[Array, Array]:
+    """Values as int8 that Dequantize in mode SCALED reads as q·peak / 127, with a peak for each slice along an axis.
+
+    Returns:
+        the int8 array, and the peaks [n] float32: the largest magnitude of each slice, 1 where all is 0.
+    """
+    peaks = _peaks(np.abs(values), axis).astype(np.float32)
+    peaks[peaks == 0] = 1
+    shape = [-1 if k == axis else 1 for k in range(values.ndim)]
+    return _round(values.astype(np.float64) * 127 / peaks.reshape(shape)).astype(np.int8), peaks
+
+
+def _peaks(magnitudes: Array, axis: int) -> Array:
+    return magnitudes.max(axis=tuple(k for k in range(magnitudes.ndim) if k != axis))
 
 
 def _round(values: Array) -> Array:

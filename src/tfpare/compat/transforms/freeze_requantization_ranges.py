@@ -50,7 +50,7 @@ def freeze_requantization_ranges(
             raise UsageError(f"{name}={value:g} is not a percentage from 0 to less than 100.")
     records = _read(Path(min_max_log_file))
     graphs = list(work.model().all_graphs())
-    emitters = {id(g): Emitter(g) for g in graphs}
+    emitters = {id(g): Emitter(g, "freeze_requantization_ranges") for g in graphs}
     for name in dict.fromkeys(r.node for r in records):
         low = _percentile([r.low for r in records if r.node == name], min_percentile)
         high = -_percentile([-r.high for r in records if r.node == name], max_percentile)

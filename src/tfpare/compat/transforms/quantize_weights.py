@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfpare.compat.eightbit.numerics import quantizable_range, to_eight_bits
+from tfpare.compat.eightbit.numerics import axis_of_outliers, quantizable_range, to_eight_bits, to_signed_slices
 from tfpare.compat.eightbit.weights import FloatConstant, float_constants
 from tfpare.compat.registry import transform
 from tfpare.compat.work import Work
 from tfpare.engine.rule import Effect
 from tfpare.io import attrs as attr_io
-from tfpare.ir.types import dtype
+from tfpare.ir.types import Array, Attr, DType, dtype
 
-QUINT8, FLOAT32 = dtype("quint8"), dtype("float32")
+QUINT8, QINT8, FLOAT32 = dtype("quint8"), dtype("qint8"), dtype("float32")
 
 
 @transform(effect=Effect.LOSSY)
@@ -24,9 +24,12 @@ def quantize_weights(work: Work, *, minimum_size: int = 1024) -> None:
 
     This makes files smaller, not models faster: the runtime computes the floats again, at load or at every call.
 
-    Differs: zeros stay zeros (the original gives them the range [0, 1.2e-38] and NaN as result); constants keep their
-    control inputs, so that while loops still run; NaN, infinities and ranges that 8 bits cannot hold stay float, and so
-    do constants that are fed; names that are taken are not used twice.
+    Where an outlier would leave most channels less than 4 bits, each channel has a range of its own: the constant is
+    qint8, X_quantized_max holds a number per channel, and the Dequantize has mode SCALED and an axis.
+
+    Differs: an outlier spoils its own channel alone; zeros stay zeros (the original gives them the range [0, 1.2e-38]
+    and NaN as result); constants keep their control inputs, so that while loops still run; NaN, infinities and ranges
+    that 8 bits cannot hold stay float, and so do constants that are fed; names that are taken are not used twice.
     Source: the Graph Transform Tool's quantize_weights.
     """
     for constant in float_constants(work, minimum_size):
@@ -38,17 +41,29 @@ def quantize_weights(work: Work, *, minimum_size: int = 1024) -> None:
 
 
 def _quantize(constant: FloatConstant, low: float, high: float) -> None:
+    axis = axis_of_outliers(constant.array)
+    if axis is None:
+        numbers = to_eight_bits(constant.array, low, high)
+        _replace(constant, numbers, QUINT8, np.array(low), np.array(high), {"mode": "MIN_FIRST"})
+    else:
+        numbers, peaks = to_signed_slices(constant.array, axis)
+        _replace(constant, numbers, QINT8, -peaks, peaks, {"mode": "SCALED", "axis": axis})
+
+
+def _replace(
+    constant: FloatConstant, numbers: Array, type_: DType, low: Array, high: Array, attrs: dict[str, Attr]
+) -> None:
     """The constant's node becomes a Dequantize of three new constants."""
     node_def = constant.node_def
     parts = {
-        "const": (to_eight_bits(constant.array, low, high), QUINT8),
-        "min": (np.array(low, np.float32), FLOAT32),
-        "max": (np.array(high, np.float32), FLOAT32),
+        "const": (numbers, type_),
+        "min": (low.astype(np.float32), FLOAT32),
+        "max": (high.astype(np.float32), FLOAT32),
     }
     refs = [constant.add_beside(f"{node_def.name}_quantized_{part}", *value) for part, value in parts.items()]
     del node_def.input[:]
     node_def.input.extend(refs)
     node_def.op = "Dequantize"
     node_def.attr.clear()
-    attr_io.encode(QUINT8, node_def.attr["T"])
-    attr_io.encode("MIN_FIRST", node_def.attr["mode"])
+    for key, value in {"T": type_, **attrs}.items():
+        attr_io.encode(value, node_def.attr[key])
