@@ -89,9 +89,11 @@ class Arithmetic:
         self._bounded(self._op(self._one("AddV2", "Sub", "AddN"), self._op(op, a, x), self._op(op, b, x)), (3, 4))
 
     def _make_addn(self) -> None:
+        # Of three different terms AddN adds first the one whose buffer it can reuse: its last bit is not reproducible.
         shape = SHAPES[int(self.rng.integers(len(SHAPES)))]
-        terms = [self._pick(shape) for _ in range(int(self.rng.integers(1, 4)))]
-        self._bounded(self._op("AddN", *terms[: 1 if self.rng.random() < 0.3 else 3], *terms[:1]), shape)
+        a, b = self._pick(shape), self._pick(shape)
+        terms = [a, b] if self.rng.random() < 0.5 else [a] * int(self.rng.integers(1, 5))
+        self._bounded(self._op("AddN", *terms), shape)
 
     def _make_root(self) -> None:
         x, v = self._pick(), self._pick()
@@ -187,5 +189,5 @@ def test_rewrites_do_happen():
     ops: Counter[str] = Counter()
     for seed in range(40):
         ops.update(n.op for n in run_pipeline(parse(Arithmetic(seed).text)))
-    assert {"AddN", "Rsqrt", "Log1p", "Expm1", "SquaredDifference"} <= set(ops)
+    assert {"Rsqrt", "Log1p", "Expm1", "SquaredDifference"} <= set(ops)
     assert not {"Pow", "Pack"} & set(ops)
