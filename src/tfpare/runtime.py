@@ -129,10 +129,14 @@ def _shape_graph(graph: Graph) -> tuple[Any, set[Node]]:
 
 
 def _is_outside(node: Node) -> bool:
+    from tfpare.io.op_registry import op_spec
+
     if node.op == "Const":
         value = node.out().constant
         return value is not None and value.size > _SHAPE_RELEVANT_ELEMENTS
-    return node.op == "_Arg" or node.op.startswith("Placeholder") or bool(functions_of(node)) or node.spec is None
+    if node.op == "_Arg" or node.op.startswith("Placeholder") or functions_of(node) or node.spec is None:
+        return True
+    return op_spec(node.op) is None  # TF 1 calls functions by their names
 
 
 def _placeholder(node: Node, port: int, into: Any) -> None:

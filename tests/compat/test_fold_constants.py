@@ -387,3 +387,23 @@ def test_scripts_that_run_without_eager_execution():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.stdout.strip() == "3", result.stderr[-500:]
+
+
+def test_functions_that_are_called_by_their_names():
+    """As TF 1 wrote calls: the op is the function."""
+    before = build(called)
+    call = next(n for n in before.node if n.op == "PartitionedCall")
+    call.op = call.attr["f"].func.name
+    call.ClearField("attr")
+    for f in before.library.function:
+        for inner in f.node_def:
+            inner.device = ""
+    before.node.add(name="seven", op="Add", input=["three", "four"]).attr["T"].type = 1
+    for name, value in (("three", 3.0), ("four", 4.0)):
+        added = before.node.add(name=name, op="Const")
+        added.attr["dtype"].type = 1
+        added.attr["value"].tensor.dtype = 1
+        added.attr["value"].tensor.float_val.append(value)
+    after = folded(before, ["output", "seven"])
+    assert "Add" not in ops(after)
+    assert_answers(before, after, feeds_for(before), "output", "seven")

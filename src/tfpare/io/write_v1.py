@@ -34,7 +34,7 @@ def fill_graph_def(model: Model, graph_def: Any, share: bool = True) -> None:
     if share:
         share_constants(model.all_graphs(), model.library)
     graphdef.write_nodes(graph, graph_def)
-    write_library(model, graph_def, [f.name for n in graph for f in functions_of(n)])
+    write_library(model, graph_def, [name for n in graph for name in (n.op, *(f.name for f in functions_of(n)))])
     for written in list(model.all_graphs()):
         written.clear()
 
