@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from tests.harness import apply, assert_declines, parse, run_pipeline
+from tests.harness import apply, assert_declines, parse, run, run_pipeline
 
 WIDEN, NARROW = "move_widening_cast_after_transpose", "move_narrowing_cast_before_transpose"
 
@@ -21,6 +22,11 @@ def test_declines_casts_that_do_not_widen(x, to):
 @pytest.mark.parametrize(("x", "to"), [("int32", "float32"), ("float16", "float32"), ("complex64", "complex128")])
 def test_declines_casts_that_do_not_narrow(x, to):
     assert_declines(NARROW, narrow(x, to), "no smaller")
+
+
+def test_what_a_float_out_of_range_becomes_depends_on_its_position():
+    graph = parse("x = input(float32[?])\ny = Cast(x, DstT=int8)\nreturn y")
+    assert len(set(run(graph, {"x:0": np.full(37, np.nan, np.float32)})["y:0"].tolist())) > 1
 
 
 def test_declines_floats_that_become_integers():

@@ -30,6 +30,7 @@ def test_ignores(changes):
     [
         ({"out": "q, y"}, "another node needs a part"),
         ({"p": "Cast(a, DstT=float16)", "q": "Cast(b, DstT=float16)"}, "makes the elements smaller"),
+        ({"p": "Cast(a, DstT=int32)", "q": "Cast(b, DstT=int32)"}, "arbitrary integers"),
         ({"p": "IsNan(a)", "q": "IsNan(b)"}, "makes the elements smaller"),
     ],
 )

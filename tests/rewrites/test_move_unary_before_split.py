@@ -55,6 +55,10 @@ def test_declines_functions_that_make_elements_larger():
     assert_declines(NAME, text, "makes the elements larger")
 
 
+def test_declines_floats_that_become_integers():
+    assert_declines(NAME, source([f"Cast({v}, DstT=int32)" for v in "abc"]), "arbitrary integers")
+
+
 def test_declines_another_device():
     graph = parse(source(["Exp(a)", "Exp(b)", "Exp(c)"]))
     for node in graph:

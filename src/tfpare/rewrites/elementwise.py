@@ -45,6 +45,11 @@ def is_same_function(a: Node, b: Node) -> bool:
     return a.op == b.op and all(a.get(k) == b.get(k) for k in _SAME_ATTRS) and a.device == b.device
 
 
+def becomes_integer(node: Node) -> bool:
+    """Whether a node turns floats into integers: what NaN or a number out of range becomes depends on its position."""
+    return node.op == "Cast" and node.inputs[0].dtype.is_float and node.dtypes[0].is_integer
+
+
 def have_same_shape(new: Builder, a: Value, b: Value) -> bool:
     """Whether two values surely have one shape: known and equal, or computed element by element from one value."""
     known = a.shape.is_full and a.shape == b.shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfpare.authoring import Builder, DType, Effect, Node, Value, any_, op, require, rewrite
+from tfpare.rewrites.elementwise import becomes_integer
 
 # The Transpose kernel moves any of these.
 _DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64".split()
@@ -67,7 +68,7 @@ def move_narrowing_cast_before_transpose(new: Builder, cast: Node, transpose: No
     """
     target = cast.dtypes[0]
     require(0 < _bytes(target) < _bytes(x.dtype), "the cast makes the elements no smaller", at=cast)
-    require(target.is_float or not x.dtype.is_float, "floats out of range become arbitrary integers", at=cast)
+    require(not becomes_integer(cast), "floats out of range become arbitrary integers", at=cast)
     return new.like(transpose, new.like(cast, x, shape=x.shape), order, T=target, shape=transpose.shapes[0])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfpare.authoring import Builder, Effect, Node, Value, op, require, rewrite
-from tfpare.rewrites.elementwise import FUSED_PRODUCERS, UNARY, is_same_function
+from tfpare.rewrites.elementwise import FUSED_PRODUCERS, UNARY, becomes_integer, is_same_function
 
 
 @rewrite(op("ConcatV2", bind="concat"), effect=Effect.ROUNDING)
@@ -29,7 +29,8 @@ def move_unary_after_concat(new: Builder, concat: Node) -> Value | None:
 
     Declines when: another node needs a part; the run-time fuses the function into what computes its input (Relu after a
     convolution, a bias or a batch norm); the parts are computed from several dtypes, or a cast makes them smaller, so
-    that more bytes would be moved.
+    that more bytes would be moved; floats become integers (NaN, or a number out of range, becomes an integer that
+    depends on its position).
     Source: Grappler's arithmetic optimizer (HoistCWiseUnaryChains). The kernels compute the tail of an array with other
     instructions than its body, so that a last bit may differ.
     """
@@ -43,6 +44,7 @@ def move_unary_after_concat(new: Builder, concat: Node) -> Value | None:
     inputs = [n.inputs[0] for n in parts]
     fused = next((v.node for v in inputs if v.node.op in FUSED_PRODUCERS.split()), None)
     require(fused is None, "the run-time fuses the function into what computes its input", at=fused or concat)
+    require(not becomes_integer(parts[0]), "floats out of range become arbitrary integers", at=parts[0])
     require(not _shrinks(parts[0]), "the function makes the elements smaller", at=concat)
     whole = new.like(concat, *inputs, axis, T=inputs[0].dtype.base, shape=concat.shapes[0])
     return new.like(parts[0], whole, shape=concat.shapes[0])

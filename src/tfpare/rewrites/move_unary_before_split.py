@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfpare.authoring import Builder, Effect, Node, Value, op, require, rewrite
-from tfpare.rewrites.elementwise import UNARY, is_same_function
+from tfpare.rewrites.elementwise import UNARY, becomes_integer, is_same_function
 
 _DATA = {"Split": 1, "SplitV": 0}
 
@@ -32,7 +32,8 @@ def move_unary_before_split(new: Builder, function: Node) -> Value | None:
         return p, q
 
     Declines when: something else reads a part, or nothing reads one; the function makes the elements larger, so that
-    the Split would move more bytes; the Split waits for a control input, or is placed on another device.
+    the Split would move more bytes; the Split waits for a control input, or is placed on another device; floats become
+    integers (NaN, or a number out of range, becomes an integer that depends on its position).
     Source: Grappler's arithmetic optimizer (HoistCWiseUnaryChains). The kernels compute the tail of an array with other
     instructions than its body, so that a last bit may differ.
     """
@@ -45,6 +46,7 @@ def move_unary_before_split(new: Builder, function: Node) -> Value | None:
     require(_is_applied_to_all(function, split, x), "not every part has this function alone", at=split)
     require(not split.controls, "the Split waits for a control input", at=split)
     require(split.device == function.device, "the nodes are placed on different devices", at=split)
+    require(not becomes_integer(function), "floats out of range become arbitrary integers", at=function)
     require(not _grows(function), "the function makes the elements larger", at=function)
     whole = new.like(function, x, shape=x.shape)
     inputs = (*split.inputs[:place], whole, *split.inputs[place + 1 :])
