@@ -16,7 +16,7 @@ from tfpare.compat import TransformGraph
 
 def transforms_of(shape):
     """The list of transforms; a shape says how large the images are."""
-    strip = 'strip_unused_nodes(type=float, shape="%s")' % shape if shape else "strip_unused_nodes"
+    strip = f'strip_unused_nodes(type=float, shape="{shape}")' if shape else "strip_unused_nodes"
     return [
         strip,
         "remove_nodes(op=Identity, op=CheckNumerics)",
@@ -78,7 +78,7 @@ def main():
     outputs = [info.name.split(":")[0] for info in signature.outputs.values()]
     transformed = TransformGraph(frozen, inputs, outputs + init + sorted(assets), transforms_of(given.shape))
     save(transformed, signature, init, assets, given.out)
-    print("%d nodes became %d: %s" % (len(frozen.node), len(transformed.node), given.out))
+    print(f"{len(frozen.node)} nodes became {len(transformed.node)}: {given.out}")
 
 
 if __name__ == "__main__":
