@@ -64,9 +64,13 @@ class Emitter:
         return Quantized.of(self.op(reader, "QuantizeV2", inputs, f"{base}/quantize", T=QUINT8, mode=MODE))
 
     def _tied(self, reader: Node, numbers: list[int], name: str, value: Value) -> Value:
-        """An integer constant that waits for `value`, and so lives where it does."""
+        """An integer constant that waits for `value`, and so lives where it does.
+
+        A node whose value is fed is not waited for: it would have to run. A Placeholder is its own feed.
+        """
         const = self.const(reader, np.array(numbers, np.int32), name)
-        if value.node.op != "_Arg":
+        runs = value.node.op == "Placeholder" or value not in self.graph.fed
+        if runs and value.node.op != "_Arg":
             self.graph.set_controls(const.node, [value.node])
         return const
 

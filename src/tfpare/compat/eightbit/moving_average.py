@@ -27,7 +27,11 @@ class Averages:
         return self._number(limits[0], f"{base}/InputMin"), self._number(limits[1], f"{base}/InputMax")
 
     def measured(self, base: str, value: Value) -> tuple[Value, Value]:
-        """Moving averages of the least and the greatest element of a tensor of any rank."""
+        """Moving averages of the least and the greatest element, or 0, of a tensor of any rank.
+
+        FakeQuant would move a range without a 0, and give NaN for equal limits.
+        """
+        zero = self._number(0.0, f"{base}/Zero")
         decay, axes = self._number(DECAY, f"{base}/Decay"), f"{base}/ReductionAxes"
         start, step = (
             self.graph.const(np.array(n, np.int32), name=f"{axes}/{name}")
@@ -36,7 +40,8 @@ class Averages:
         rank = self._op("Rank", [value], f"{axes}/InputRank")
         every = self._op("Range", [start, rank, step], f"{axes}/ReductionAxes")
         low, high = (
-            self._average(f"{base}/{op}", self._op(op, [value, every], f"{base}/{op}"), decay) for op in ("Min", "Max")
+            self._average(f"{base}/{end}", self._op(f"{end}imum", [seen, zero], f"{base}/{end}/WithZero"), decay)
+            for end, seen in ((end, self._op(end, [value, every], f"{base}/{end}")) for end in ("Min", "Max"))
         )
         return low, high
 

@@ -35,8 +35,7 @@ def _check_nothing(node: Node) -> None:
 
 
 def _check_layout(node: Node) -> None:
-    is_matrix = node.op == "BiasAdd" and node.inputs[0].shape.rank == 2
-    require(is_matrix or node["data_format"] == "NHWC", "the quantized op has no such data_format", at=node)
+    require(node["data_format"] == "NHWC", "the quantized op has no such data_format", at=node)
 
 
 def _check_window(node: Node) -> None:

@@ -25,9 +25,10 @@ def fake_quantize_training(work: Work) -> None:
     variables x/Min/Variable and x/Max/Variable, which the graph's saver saves and restores. Nodes whose names begin
     with "gradients" are left alone. Freeze the trained graph and run remove_ema, then quantize_nodes.
 
-    Differs: every output of a node has its own FakeQuant; a concatenation has a known range only where all its inputs
-    have one (the original takes the first one's); any number of inputs of unknown range is allowed; inputs that are
-    not float32, loops and function bodies, which cannot hold such variables, are left alone.
+    Differs: measured ranges contain 0 (FakeQuant moves others, so that the original clips tensors of large values, and
+    gives NaN for tensors of equal ones); every output of a node has its own FakeQuant; a concatenation has a known
+    range only where all its inputs have one (the original takes the first one's); any number of inputs of unknown range
+    is allowed; inputs that are not float32, loops and function bodies, which cannot hold such variables, are left alone.
     Source: the Graph Transform Tool's fake_quantize_training.
     """
     graph = work.model().graphs[0]

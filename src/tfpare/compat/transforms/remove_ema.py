@@ -41,8 +41,8 @@ def _frozen_average(graph: Graph, value: Value) -> Value | None:
 
 
 def _is_first_value(switch: Node, average: Value) -> bool:
-    """Switch(Min or Max of something, IsVariableInitialized(average))."""
-    if switch.op != "Switch" or switch.inputs[0].node.op not in ("Min", "Max"):
+    """Switch(Min or Max of something, perhaps with a 0; IsVariableInitialized(average))."""
+    if switch.op != "Switch" or switch.inputs[0].node.op not in ("Min", "Max", "Minimum", "Maximum"):
         return False
     asks = switch.inputs[1].node
     return asks.op == "IsVariableInitialized" and asks.inputs == (average,)
