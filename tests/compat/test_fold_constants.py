@@ -407,3 +407,22 @@ def test_functions_that_are_called_by_their_names():
     after = folded(before, ["output", "seven"])
     assert "Add" not in ops(after)
     assert_answers(before, after, feeds_for(before), "output", "seven")
+
+
+def test_branches_that_two_conditionals_share():
+    def make(v1):
+        import tensorflow as tf
+
+        signature = tf.TensorSpec([2]), tf.TensorSpec([])
+        then = tf.function(lambda x, c: x * c).get_concrete_function(*signature)
+        other = tf.function(lambda x, c: x + c).get_concrete_function(*signature)
+        x, p = v1.placeholder("float32", [2], name="x"), v1.placeholder("bool", [], name="p")
+        for k in (2, 3):
+            inputs = [x, tf.constant(float(k))]
+            y = tf.raw_ops.StatelessIf(cond=p, input=inputs, Tout=[tf.float32], then_branch=then, else_branch=other)
+            v1.identity(y[0], name=f"output{k}")
+
+    before = build(make)
+    after = folded(before, ["output2", "output3"], ["x", "p"])
+    for p in (True, False):
+        assert_answers(before, after, {"x": np.ones(2, np.float32), "p": p}, "output2", "output3")

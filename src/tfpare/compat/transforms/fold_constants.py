@@ -6,6 +6,7 @@ from typing import Any
 
 from tfpare import runtime
 from tfpare.compat.registry import transform
+from tfpare.compat.specialising import separate_bodies
 from tfpare.compat.work import Work
 from tfpare.engine.rule import Effect
 from tfpare.errors import UnsupportedModel, UsageError
@@ -65,6 +66,7 @@ def fold_constants(
     for graph in model.graphs:
         _require_feeds(graph)
     _trust(model, declared)
+    separate_bodies(model)
     pinned = _pin(model, frozenset(exclude_op), frozenset(exclude_node))
     work.simplify(PASSES, RULES, PassOptions(max_folded_bytes=max_constant_size_in_bytes))
     for graph, node in pinned:
