@@ -28,7 +28,7 @@ def fake_quantize_training(work: Work) -> None:
     Differs: measured ranges contain 0 (FakeQuant moves others, so that the original clips tensors of large values, and
     gives NaN for tensors of equal ones); every output of a node has its own FakeQuant; a concatenation has a known
     range only where all its inputs have one (the original takes the first one's); any number of inputs of unknown range
-    is allowed; inputs that are not float32, loops and function bodies, which cannot hold such variables, are left alone.
+    is allowed; inputs that are not float32, loops and function bodies, which hold no such variables, are left alone.
     Source: the Graph Transform Tool's fake_quantize_training.
     """
     graph = work.model().graphs[0]
