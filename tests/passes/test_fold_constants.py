@@ -1,6 +1,8 @@
 import numpy as np
+import tensorflow as tf
 
 from tests.harness import assert_same, parse, random_feeds, run, run_pipeline
+from tfpare.compat import TransformGraph
 from tfpare.engine.rule import Effect
 
 BRANCH = """
@@ -68,3 +70,17 @@ def test_a_fed_constant_is_not_constant():
     assert {"Neg", "Exp"} <= {n.op for n in graph}
     feeds = {"b:0": np.array([1, 2, 3], np.float32)}
     np.testing.assert_allclose(run(graph, feeds)["c:0"], np.exp(feeds["b:0"]), rtol=1e-6)
+
+
+def test_a_shape_keeps_the_effect_behind_its_value():
+    with tf.Graph().as_default() as built:
+        counter = tf.compat.v1.get_variable("counter", [2], initializer=tf.zeros_initializer(), use_resource=False)
+        added = tf.compat.v1.assign_add(counter, [1.0, 1.0])
+        tf.identity(tf.raw_ops.Shape(input=tf.identity(added)), name="y")
+        init = tf.compat.v1.global_variables_initializer().name
+    folded = TransformGraph(built.as_graph_def(), [], ["y", init], ["fold_constants"])
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.graph_util.import_graph_def(folded, name="")
+        session.run(init)
+        assert session.run("y:0").tolist() == [2]
+        assert session.run("counter:0").tolist() == [1, 1]

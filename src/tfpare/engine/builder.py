@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from tfpare.ir.graph import Graph, Node, Value, functions_of
+from tfpare.engine.effects import Effects
+from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.types import UNKNOWN, Array, Attr, DType, Shape, dtype
 
 
 class Builder:
     """Adds nodes on behalf of one rule at one match; the driver keeps or takes back all of them."""
 
-    def __init__(self, graph: Graph, root: Node, rule: str) -> None:
-        self._graph, self._root, self._rule = graph, root, rule
+    def __init__(self, graph: Graph, root: Node, rule: str, effects: Callable[[], Effects] | None = None) -> None:
+        self._graph, self._root, self._rule, self._effects = graph, root, rule, effects
         self.added: list[Node] = []
         self.constants: list[Node] = []
 
@@ -47,15 +50,8 @@ class Builder:
 
     def has_effect(self, value: Value) -> bool:
         """Whether computing `value` does something beyond it, which is lost when nobody reads the value any more."""
-        seen, stack = set[Node](), [value.node]
-        while stack:
-            node = stack.pop()
-            if (node.is_effectful and node not in self._graph.keep) or functions_of(node):
-                return True
-            if node not in seen:
-                seen.add(node)
-                stack.extend((*node.controls, *(v.node for v in node.inputs)))
-        return False
+        effects = self._effects() if self._effects is not None else Effects(self._graph)
+        return effects.behind(value)
 
     def const(self, array: Array, like: DType | Value | None = None, *, name: str = "") -> Value:
         """A constant; cast once to the dtype `like` (default: the dtype of the root's output).

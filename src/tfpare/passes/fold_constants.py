@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfpare import runtime
+from tfpare.engine.effects import Effects
 from tfpare.engine.placement import Placement, control_anchor
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.model import Model
@@ -63,13 +64,13 @@ def _may_fold(node: Node) -> bool:
 
 def fold_graph(graph: Graph, result: PassResult, max_bytes: int = MAX_FOLDED_BYTES) -> None:
     """Folds one graph in place; inputs come before readers, so whole subgraphs go in one sweep."""
-    fed, placement = {v.node for v in graph.fed}, Placement(graph)
+    fed, placement, effects = {v.node for v in graph.fed}, Placement(graph), Effects(graph)
     for node in graph.topological():
         if node in fed or node in graph.pinned or node.op == "Const" or not node.dtypes:
             continue
         values = _evaluate(node, graph, result, max_bytes)
         if values is not None:
-            _replace(graph, node, values, placement)
+            _replace(graph, node, values, placement, effects)
             result.applied += 1
 
 
@@ -151,11 +152,12 @@ _ELEMENTWISE = frozenset(
 """Ops whose result is never larger than their broadcast inputs, so that an unknown static shape does no harm."""
 
 
-def _replace(graph: Graph, node: Node, values: list[Array], placement: Placement) -> None:
+def _replace(graph: Graph, node: Node, values: list[Array], placement: Placement, effects: Effects) -> None:
     controls = dict.fromkeys((*node.controls, *(c for v in node.inputs for c in v.node.controls)))
-    if node.op in _SHAPE_OPS and placement.is_conditional(node):
-        anchors = [control_anchor(graph, v, f"{node.name}/pivot") for v in node.inputs if v.constant is None]
-        controls.update(dict.fromkeys(anchors))
+    if node.op in _SHAPE_OPS:
+        computed = [v for v in node.inputs if v.constant is None]
+        needed = computed if placement.is_conditional(node) else [v for v in computed if effects.behind(v)]
+        controls.update(dict.fromkeys(control_anchor(graph, v, f"{node.name}/pivot") for v in needed))
     first: Value | None = None
     name = node.name
     for port, array in enumerate(values):
