@@ -28,22 +28,26 @@ _MESSAGE_CHARS = 400  # TensorFlow appends graph dumps of many kilobytes to some
 _NO_REWRITES = "--no-rewrites" in sys.argv
 
 
-class _Runnable(Protocol):
-    def run(self, signature: str, feeds: dict[str, Array]) -> dict[str, Array]: ...
+class Runnable(Protocol):
+    """A loaded model."""
+
+    def run(self, signature: str, feeds: dict[str, Array]) -> dict[str, Array]:
+        """Answers of one signature."""
+        ...
 
 
-class _FunctionModel:
+class FunctionModel:
     """An object-based SavedModel: its signatures are functions."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         import tensorflow as tf
 
-        self._loaded = tf.saved_model.load(spec["path"], tags=spec["tags"])
+        self.loaded = tf.saved_model.load(spec["path"], tags=spec["tags"])
 
     def run(self, signature: str, feeds: dict[str, Array]) -> dict[str, Array]:
         import tensorflow as tf
 
-        function: Any = self._loaded.signatures[signature]
+        function: Any = self.loaded.signatures[signature]
         dtypes = {k: s.dtype for k, s in function.structured_input_signature[1].items()}
         outputs = function(**{k: tf.constant(a, dtype=dtypes.get(k)) for k, a in feeds.items()})
         arrays: dict[str, Array] = {}
@@ -54,7 +58,7 @@ class _FunctionModel:
         return arrays
 
 
-class _SessionModel:
+class SessionModel:
     """A Session-style model: signatures name tensors of one graph."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -67,10 +71,10 @@ class _SessionModel:
             self._graph = tf.Graph()
             config = tf.compat.v1.ConfigProto(allow_soft_placement=True)  # as TensorFlow Serving sets it
             config.graph_options.rewrite_options.disable_meta_optimizer = _NO_REWRITES
-            self._session = tf.compat.v1.Session(graph=self._graph, config=config)
+            self.session = tf.compat.v1.Session(graph=self._graph, config=config)
             try:
                 with self._graph.as_default():
-                    load(self._session, {**spec, "repair": repair})
+                    load(self.session, {**spec, "repair": repair})
                 return
             except Exception as failure:
                 if error is None and "_output_shapes" not in str(failure):
@@ -80,16 +84,18 @@ class _SessionModel:
         raise error
 
     def run(self, signature: str, feeds: dict[str, Array]) -> dict[str, Array]:
-        spec = self._signatures[signature]
-        fed: dict[str, Array] = {}
-        for key, tensors in spec["inputs"].items():
-            for name, tensor in zip(framing.part_keys(key, len(tensors)), tensors, strict=True):
-                if name in feeds:
-                    fed[tensor] = feeds[name]
-        fetches: dict[str, str] = {}
-        for key, tensors in spec["outputs"].items():
-            fetches.update(zip(framing.part_keys(key, len(tensors)), tensors, strict=True))
-        return self._session.run(fetches, fed)
+        return self.session.run(self.tensors(signature, "outputs"), self.feed_dict(signature, feeds))
+
+    def feed_dict(self, signature: str, feeds: dict[str, Any]) -> dict[str, Any]:
+        """Feeds by tensor."""
+        return {t: feeds[name] for name, t in self.tensors(signature, "inputs").items() if name in feeds}
+
+    def tensors(self, signature: str, kind: str) -> dict[str, str]:
+        """The signature's `inputs` or `outputs`: tensor names by feed name."""
+        found: dict[str, str] = {}
+        for key, tensors in self._signatures[signature][kind].items():
+            found.update(zip(framing.part_keys(key, len(tensors)), tensors, strict=True))
+        return found
 
 
 def _load_saved_model(session: Any, spec: dict[str, Any]) -> None:
@@ -192,22 +198,23 @@ _LOADERS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
 }
 
 
-def _load(spec: dict[str, Any]) -> _Runnable:
+def load_model(spec: dict[str, Any]) -> Runnable:
+    """Loads a model in the way of its form."""
     if spec["form"] != "saved_model_v2":
-        return _SessionModel(spec)
+        return SessionModel(spec)
     try:
-        return _FunctionModel(spec)
+        return FunctionModel(spec)
     except Exception as error:
         if not spec["may_use_session"]:
             raise
         # Some SavedModels of Keras 2 hold an optimizer that today's loader cannot revive. Serving never tries.
         try:
-            return _SessionModel({**spec, "form": "saved_model_v1"})
+            return SessionModel({**spec, "form": "saved_model_v1"})
         except Exception:
             raise error from None
 
 
-def _plain(value: Any) -> Array:
+def plain(value: Any) -> Array:
     """A fetched value as an array of a dtype that `framing` can send."""
     array = np.asarray(value)
     if array.dtype.kind in "SU":
@@ -221,24 +228,25 @@ def _plain(value: Any) -> Array:
 
 def _serve(read: Callable[[int], bytes], out: BinaryIO) -> None:
     spec: dict[str, Any] = {}
-    model: _Runnable | None = None
+    model: Runnable | None = None
     while True:
         header, arrays = framing.receive(read)
         try:
             if header["do"] == "run":
                 assert model is not None
                 outputs = model.run(header["signature"], arrays)
-                framing.send(out, {"ok": True}, {k: _plain(v) for k, v in outputs.items()})
+                framing.send(out, {"ok": True}, {k: plain(v) for k, v in outputs.items()})
                 continue
             spec = header.get("spec", spec)  # "reset" loads the same model once more, from its files
             model = None
-            model = _load(spec)
-            framing.send(out, {"ok": True, "in_session": isinstance(model, _SessionModel)})
+            model = load_model(spec)
+            framing.send(out, {"ok": True, "in_session": isinstance(model, SessionModel)})
         except Exception as error:
-            framing.send(out, {"ok": False, "error": _message(error)})
+            framing.send(out, {"ok": False, "error": error_text(error)})
 
 
-def _message(error: Exception) -> str:
+def error_text(error: Exception) -> str:
+    """What went wrong, in one line."""
     text = str(getattr(error, "message", "") or error).strip() or type(error).__name__
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     # TensorFlow's graph-execution errors begin with traceback-like lines; what went wrong comes after them.
@@ -256,13 +264,12 @@ def _reader(stream: BinaryIO) -> Callable[[int], bytes]:
     return read
 
 
+Serve = Callable[[Callable[[int], bytes], BinaryIO], None]
+
+
 def main() -> None:
     """Serves requests until the parent closes the pipe."""
-    requests = os.fdopen(os.dup(0), "rb")
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
-    _no_core_files()
+    read, replies = take_pipes()
     gc.disable()  # its 10,000 modules and classes are here to stay: to look for garbage among them takes a fifth
     import tensorflow as tf  # while the parent still works
 
@@ -273,8 +280,23 @@ def main() -> None:
     for library in sys.argv[1:]:
         if library != "--no-rewrites":
             tf.load_op_library(library)
+    serve_and_exit(_serve, read, replies)
+
+
+def take_pipes() -> tuple[Callable[[int], bytes], BinaryIO]:
+    """The pipes from and to the parent; what anybody else writes to standard output goes to standard error."""
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    _no_core_files()
+    return _reader(requests), replies
+
+
+def serve_and_exit(serve: Serve, read: Callable[[int], bytes], replies: BinaryIO) -> None:
+    """Serves until the parent closes the pipe, then ends the process."""
     with contextlib.suppress(EOFError, BrokenPipeError):
-        _serve(_reader(requests), replies)
+        serve(read, replies)
     sys.stderr.flush()
     os._exit(0)  # TensorFlow's own teardown takes its time and has nothing to say
 

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO
 
 from tfpare import framing
@@ -73,20 +73,30 @@ class Worker:
     """A child process with TensorFlow imported, waiting for a model.
 
     The constructor returns at once. Close it (or leave it to the garbage collector) to end the process.
+
+    Args:
+        runtime: how its TensorFlow is set up.
+        program: the module that the child runs.
+        settings: environment variables for it.
     """
 
-    def __init__(self, runtime: Runtime = Runtime.STOCK) -> None:
+    def __init__(
+        self,
+        runtime: Runtime = Runtime.STOCK,
+        program: str = "tfpare._worker",
+        settings: Mapping[str, str] = MappingProxyType(_ALLOCATOR),
+    ) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="tfpare-"))
         self._lock = threading.RLock()
         self._log = self._scratch / "stderr"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tfpare._worker", *runtime.arguments, *map(str, op_libraries())],
+                [sys.executable, "-m", program, *runtime.arguments, *map(str, op_libraries())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self._scratch,  # `-m` imports from the working directory: it must be one that nobody else writes
-                env=_ALLOCATOR | child_environment() | runtime.environment(),
+                env={**settings, **child_environment(), **runtime.environment()},
             )
         self._finalizer = weakref.finalize(self, _end, self._process, self._scratch)
 

@@ -36,8 +36,8 @@ class BenchmarkOptions:
         tags, signature, input_names, output_names: what to call; by default `serving_default`, else the only signature.
         batches: rows of a call, one measurement each.
         streams: callers at the same time.
-        rate: calls a second that arrive at random (Poisson), whether the model is ready or not; 0 calls again as soon as
-            the last call has returned.
+        rate: calls a second that arrive at random (Poisson), whether the model is ready or not; 0 calls again as soon
+            as the last call has returned.
         repeats: fresh processes for each model.
         min_seconds, min_runs: warm calls go on until both are reached, over all repeats.
         min_effect: smallest relative difference that is called one, however sure it is.
@@ -241,7 +241,8 @@ class Environment:
         load: load average (1 minute) when the measurement began.
         others_share: share of the machine's processor time that other programs took meanwhile.
         throttled_s: time for which the container was stopped because its quota was used up.
-        tensorflow, build, onednn, intra_threads, inter_threads: of the measured processes; threads 0 is TensorFlow's choice.
+        tensorflow, build, onednn, intra_threads, inter_threads: of the measured processes; threads 0 is TensorFlow's
+            choice.
         variables: environment variables that change how TensorFlow runs.
     """
 
