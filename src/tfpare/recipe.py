@@ -32,7 +32,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from tfpare.api_types import OptimizeOptions
 from tfpare.errors import UsageError, nearest
 from tfpare.ir.types import Array
-from tfpare.passes.base import FREEZE_LIMIT_BYTES
+from tfpare.passes.base import FREEZE_LIMIT_BYTES, LAYOUTS
 from tfpare.pipeline import PRESETS
 from tfpare.verifier import VerifyOptions
 
@@ -66,7 +66,7 @@ def _as_bytes(value: object) -> object:
 
 def _as_layout(value: object) -> object:
     """`nhwc` and `NHWC` are the same."""
-    by_lower = {name.lower(): name for name in ("keep", "auto", "NHWC", "NCHW")}
+    by_lower = {name.lower(): name for name in LAYOUTS}
     return by_lower.get(value.lower(), value) if isinstance(value, str) else value
 
 

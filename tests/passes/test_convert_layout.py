@@ -373,6 +373,11 @@ def test_presets_that_promise_equal_bits_refuse():
         make_pipeline("fast", disable=["convert-layout"], options=PassOptions(layout="auto"))
 
 
+def test_unknown_layouts_are_refused():
+    with pytest.raises(UsageError, match="keep, auto, NHWC, NCHW"):
+        PassOptions(layout="nhcw")
+
+
 def test_a_transpose_that_would_only_move_stays():
     source = "x = input(float32[2,4,6,5])\nq = const(int32, [0,3,1,2])\nt = Transpose(x, q)\ny = Relu(t)\nreturn y"
     graph = parse(source)

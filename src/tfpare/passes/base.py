@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tfpare.engine.rule import Effect
+from tfpare.errors import UsageError
 from tfpare.ir.model import Model
 from tfpare.ir.types import Array
 
 FREEZE_LIMIT_BYTES = 1_900_000_000  # a serialized GraphDef cannot exceed 2 GiB; the rest is for the nodes
 MAX_FOLDED_BYTES = 10 * 1024 * 1024  # the executor's own limit when it folds constants at load
+
+LAYOUTS = ("keep", "auto", "NHWC", "NCHW")
 
 
 @dataclass(slots=True)
@@ -31,6 +34,10 @@ class PassOptions:
     bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
     layout: str = "keep"
     max_folded_bytes: int = MAX_FOLDED_BYTES
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise UsageError(f"There is no layout {self.layout!r}: it is one of {', '.join(LAYOUTS)}.")
 
 
 @dataclass(slots=True)
