@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from tfpare.api_types import ModelStats, OptimizeOptions, OptimizeReport, Progress
@@ -17,8 +18,10 @@ from tfpare.execution import Worker
 from tfpare.io import keras_files, start, write
 from tfpare.io.read import ReadOptions, read, sniff
 from tfpare.ir.model import Model
+from tfpare.layers import LayerReport, layer_differences
 from tfpare.passes.base import PassOptions
 from tfpare.pipeline import Pipeline, make_pipeline
+from tfpare.recording import Recorder
 from tfpare.stats import file_bytes, model_stats
 from tfpare.verifier import Verifier, VerifyOptions, VerifyReport, first_difference, runtime_of
 
@@ -80,20 +83,34 @@ class _Job:
                 models = read(path, self.read_options)
             form, before = models[0].form, model_stats(models, self.source)
             verifier = self._start_verifier(stack, worker, models)
+            recorders = [Recorder(m) for m in models] if self.options.record else []
             with self.phase("rewrite"), self._input_blamed(path):
-                pipeline = self._rewrite(models)
+                pipeline = self._rewrite(models, recorders=recorders)
+            records = [r.finish(m) for r, m in zip(recorders, models, strict=False)]
             place = stack.enter_context(write.staging(self.target))
             with self.phase("write"), self._input_blamed(path):
                 after = model_stats(models, self.target)
                 staged = write.write_staged(models, place, self.target)
                 after.file_bytes = file_bytes(staged)
             verification = self._prove(verifier, staged, path)
+            layers = self._compare_layers(verifier, staged, path)
             write.publish(staged, self.target)
         self.seconds["total"] = time.perf_counter() - begin
         notes = list(dict.fromkeys(n for m in models for n in m.notes))
         steps = list(pipeline.reports.values())
         return OptimizeReport(
-            self.source, self.target, form, self.options.preset, before, after, steps, verification, notes, self.seconds
+            self.source,
+            self.target,
+            form,
+            self.options.preset,
+            before,
+            after,
+            steps,
+            verification,
+            notes,
+            self.seconds,
+            records,
+            layers,
         )
 
     @contextmanager
@@ -140,9 +157,12 @@ class _Job:
         )
         return make_pipeline(self.options.preset, self.options.disable, self.options.only, passes, stop_after)
 
-    def _rewrite(self, models: list[Model], stop_after: int | None = None) -> Pipeline:
+    def _rewrite(
+        self, models: list[Model], stop_after: int | None = None, recorders: Sequence[Recorder] = ()
+    ) -> Pipeline:
         pipeline = self._pipeline(stop_after)
-        for model in models:
+        for model, recorder in zip_longest(models, recorders):
+            pipeline.recorder = recorder
             pipeline.run(model, self.progress)
         return pipeline
 
@@ -156,6 +176,14 @@ class _Job:
         with self.phase("find the cause"):
             report.first_difference = self._find_cause(verifier, path)
         raise VerificationError(_failure(report), report)
+
+    def _compare_layers(self, verifier: Verifier | None, staged: Path, path: Path) -> list[LayerReport]:
+        if verifier is None or not self.options.compare_layers:
+            return []
+        with self.phase("compare layers"):
+            return layer_differences(
+                path, staged, self.read_options, verifier.accepted_inputs()[0], runtime_of(self.verification)
+            )
 
     def _find_cause(self, verifier: Verifier, path: Path) -> str:
         """The first step after which the answers differ, by bisection over the trace."""

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tfpare import __version__
 from tfpare.ir.types import Array
+from tfpare.layers import LayerReport
+from tfpare.measure.types import BenchmarkReport
 from tfpare.passes.base import FREEZE_LIMIT_BYTES
 from tfpare.pipeline import StepReport
+from tfpare.recording import ModelRecord
 from tfpare.verifier import VerifyOptions, VerifyReport
 
 Progress = Callable[[str], None]
@@ -29,6 +33,8 @@ class OptimizeOptions:
         overwrite: replace an existing output.
         verify: prove the result before it is published.
         verification: how.
+        record: keep what became of the nodes, for a page.
+        compare_layers: also compare what single nodes compute before and after; needs `verify`.
     """
 
     preset: str = "fast"
@@ -45,6 +51,8 @@ class OptimizeOptions:
     overwrite: bool = False
     verify: bool = True
     verification: VerifyOptions = field(default_factory=VerifyOptions)
+    record: bool = False
+    compare_layers: bool = False
 
 
 @dataclass(slots=True)
@@ -64,6 +72,11 @@ class OptimizeReport:
 
     Attributes:
         seconds: by phase: import, read, rewrite, write, verify, total.
+        records: what became of the nodes, one entry a MetaGraph; with `record`.
+        layers: differences of single nodes, by signature; with `compare_layers`.
+        benchmark: of the two models, where somebody measured them.
+        command: that made it, where it came from the command line.
+        version: of tfpare.
     """
 
     input: Path
@@ -76,3 +89,8 @@ class OptimizeReport:
     verification: VerifyReport | None
     notes: list[str]
     seconds: dict[str, float]
+    records: list[ModelRecord] = field(default_factory=list[ModelRecord])
+    layers: list[LayerReport] = field(default_factory=list[LayerReport])
+    benchmark: BenchmarkReport | None = None
+    command: str = ""
+    version: str = __version__

@@ -12,16 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tfpare import passes, rewrites, runtime
-from tfpare.engine.driver import Driver, RuleStats
+from tfpare.engine.driver import Commit, Driver, RuleStats
 from tfpare.engine.rule import RULES, Effect, Rule
 from tfpare.errors import InvariantError, UsageError, nearest
 from tfpare.ir.model import Model
 from tfpare.passes.base import PASSES, Pass, PassOptions, PassResult
+from tfpare.recording import Recorder
 
 PRESETS = {"exact": (Effect.EXACT,), "fast": (Effect.EXACT, Effect.ROUNDING)}
 
+_INLINE = "inline_functions"
 _PREPARE = (
-    *("inline_functions", "bind_placeholders", "freeze_variables", "prune_stacks", "separate_outputs"),
+    *(_INLINE, "bind_placeholders", "freeze_variables", "prune_stacks", "separate_outputs"),
     *("move_constants_into_loops", "prune_controls", "share_bodies"),
 )
 # Duplicates go before folding, which has to know whether a constant has other readers.
@@ -73,12 +75,14 @@ class Pipeline:
     Args:
         stop_after: leave the graph alone after this many steps (a pass or one applied rule each); used to find the
             step after which the answers differ.
+        recorder: told what happens to the nodes, for reports.
     """
 
     passes: list[Pass]
     rules: list[Rule]
     options: PassOptions = field(default_factory=PassOptions)
     stop_after: int | None = None
+    recorder: Recorder | None = None
     steps: list[str] = field(default_factory=list[str])
     reports: dict[str, StepReport] = field(default_factory=dict[str, StepReport])
 
@@ -109,6 +113,8 @@ class Pipeline:
     def _run(self, model: Model, progress: Progress) -> None:
         for name in _PREPARE:
             self._pass(name, model, progress)
+            if name == _INLINE and self.recorder is not None:
+                self.recorder.begin(model)
         self._simplify(model, progress)
         self._convert_layout(model, progress)
         for count in range(len(self._levels)):
@@ -145,6 +151,7 @@ class Pipeline:
         result = one.run(model, self.options)
         if _edits(model) != edits:
             self._check(model, name)
+            self._record_pass(name, model)
         report = self.reports.setdefault(name, StepReport(name, "pass", one.effect.value))
         report.add(result)
         report.seconds += time.perf_counter() - start
@@ -153,11 +160,16 @@ class Pipeline:
         self.steps.append(f"pass {name}")
         return result.applied
 
+    def _record_pass(self, name: str, model: Model) -> None:
+        if self.recorder is not None and name != _INLINE:
+            self.recorder.after_pass(name, model)
+
     def _rules(self, rules: Sequence[Rule], model: Model, progress: Progress) -> None:
         if self._done() or not rules:
             return
         progress("rules")
         totals: dict[str, RuleStats] = {r.name: RuleStats() for r in rules}
+        commits: list[Commit] = []
         for graph in model.all_graphs():
             runtime.infer_shapes(graph)
             limit = None if self.stop_after is None else self.stop_after - len(self.steps)
@@ -165,9 +177,12 @@ class Pipeline:
             driver.run(graph)
             graph.sweep()
             self.steps.extend(f"rule {c.rule} at {c.node} in {c.graph}" for c in driver.trace)
+            commits.extend(driver.trace)
             for name, stats in driver.stats.items():
                 totals[name].add(stats)
         self._check(model, "rules")
+        if commits and self.recorder is not None:
+            self.recorder.after_rules(commits, model)
         for rule in rules:
             report = self.reports.setdefault(rule.name, StepReport(rule.name, "rule", rule.effect.value))
             report.add(totals[rule.name])

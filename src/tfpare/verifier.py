@@ -121,6 +121,10 @@ class Verifier:
         self._seconds = 0.0  # spent once, however many candidates follow
         return report
 
+    def accepted_inputs(self) -> list[dict[str, dict[str, Array]]]:
+        """For each MetaGraph the first inputs that each signature accepted; call it after `compare`."""
+        return [{r.name: r.answers[0].feeds for r in references if r.answers} for references in self._references]
+
     def _judge(self, answers: list[CandidateAnswers], notes: list[str]) -> VerifyReport:
         report = VerifyReport(ok=True, notes=list(notes))
         for one, original, references in zip(answers, self._originals, self._references, strict=True):

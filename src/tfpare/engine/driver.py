@@ -11,10 +11,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
 from tfpare.engine.builder import Builder
+from tfpare.engine.effects import Effects
 from tfpare.engine.pattern import Match, match, pattern_depth
 from tfpare.engine.placement import Placement, control_anchor
 from tfpare.engine.rule import Declined, Rule
@@ -50,11 +52,19 @@ class RuleStats:
 
 @dataclass(slots=True)
 class Commit:
-    """One applied rewrite, for the trace: which rule, where, how many nodes it added."""
+    """One applied rewrite, for the trace.
+
+    Attributes:
+        node: its root.
+        made: names of the nodes that it added and that are read; the one that took the root's place has its name.
+        removed: names of the nodes that it replaced, the root first.
+    """
 
     rule: str
     node: str
     graph: str
+    made: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 class Driver:
@@ -126,7 +136,7 @@ class Driver:
         ties: _Ties,
     ) -> list[Node] | None:
         for found in match(rule.pattern, node, graph):
-            builder = Builder(graph, node, rule.name)
+            builder = Builder(graph, node, rule.name, ties.effects)
             try:
                 _check_interior(rule, found, graph)
                 value = _call(rule, found, builder)
@@ -152,8 +162,11 @@ class Driver:
             else:
                 declined.pop((rule.name, node), None)
                 ties.tie(found, builder, value)
-                self.trace.append(Commit(rule.name, node.name, graph.name))
-                return _commit(graph, node, value, builder, controls)
+                root = node.name
+                touched, removed = _commit(graph, node, value, builder, controls)
+                made = tuple(n.name for n in builder.added if graph.nodes.get(n.name) is n)
+                self.trace.append(Commit(rule.name, root, graph.name, made, removed))
+                return touched
         return None
 
 
@@ -240,8 +253,14 @@ def _take_back(graph: Graph, builder: Builder) -> None:
     builder.added.clear()
 
 
-def _commit(graph: Graph, root: Node, value: Value, builder: Builder, controls: tuple[Node, ...]) -> list[Node]:
-    """Moves readers, name, shape and control edges of the root to the replacement; returns what to look at again."""
+def _commit(
+    graph: Graph, root: Node, value: Value, builder: Builder, controls: tuple[Node, ...]
+) -> tuple[list[Node], tuple[str, ...]]:
+    """Moves readers, name, shape and control edges of the root to the replacement.
+
+    Returns:
+        the nodes to look at again, and the names of the removed ones.
+    """
     old = root.out()
     made = value.node in builder.added
     if made:
@@ -255,11 +274,11 @@ def _commit(graph: Graph, root: Node, value: Value, builder: Builder, controls: 
             graph.set_controls(waiting, (*waiting.controls, *controls))
     _move_waiting(graph, root, value)
     sources = [v.node for v in root.inputs]
-    _remove_unread(graph, root)
+    removed = _remove_unread(graph, root)
     touched.extend(r for n in sources if len(n.readers) <= _FEW_READERS for r in n.readers)
     if made and root.name not in graph.nodes:
         graph.rename(value.node, root.name)
-    return [n for n in touched if n is not root]
+    return [n for n in touched if n is not root], removed
 
 
 def _move_waiting(graph: Graph, root: Node, value: Value) -> None:
@@ -269,9 +288,10 @@ def _move_waiting(graph: Graph, root: Node, value: Value) -> None:
         graph.keep[value.node] = None
 
 
-def _remove_unread(graph: Graph, node: Node) -> None:
-    """Removes a node and whatever only it needed."""
+def _remove_unread(graph: Graph, node: Node) -> tuple[str, ...]:
+    """Removes a node and whatever only it needed; returns their names."""
     stack = [node]
+    removed: list[str] = []
     outputs = graph.output_nodes()
     protected = {v.node for v in graph.fed} | set(graph.args) | graph.pinned
     while stack:
@@ -281,7 +301,9 @@ def _remove_unread(graph: Graph, node: Node) -> None:
             continue
         sources = [*(v.node for v in dead.inputs), *dead.controls]
         graph.remove(dead)
+        removed.append(dead.name)
         stack.extend(sources)
+    return tuple(removed)
 
 
 class _Ties:
@@ -289,6 +311,7 @@ class _Ties:
 
     def __init__(self, graph: Graph) -> None:
         self._graph, self._placement = graph, Placement(graph)
+        self.effects = cache(lambda: Effects(graph))  # few rules ask
 
     def tie(self, found: Match, builder: Builder, value: Value) -> None:
         """Ties the input-less nodes that need it to a value that the match reads from outside."""

@@ -22,19 +22,33 @@ def input_values(model: Model, signature: Signature) -> dict[str, list[Value]]:
     return found
 
 
+def entry_graph(model: Model, signature: Signature) -> str:
+    """The name of the graph that computes a signature; empty where it is not known."""
+    if model.form != "saved_model_v2":
+        return model.graphs[0].name
+    function = _function(model, signature)
+    return "" if function is None else function.concrete_function_name
+
+
 def _arguments(model: Model, signature: Signature) -> dict[str, list[Value]]:
+    function = _function(model, signature)
+    if function is None:
+        return {}
+    graph = _graph(model, function.concrete_function_name)
+    keys: list[str] = list(function.argument_keywords)
+    args = graph.args if graph is not None else []
+    return {k: [a.out()] for k, a in zip(keys, args, strict=False) if k in signature.inputs}
+
+
+def _function(model: Model, signature: Signature) -> Any:
+    """The saved function behind a signature of an object-based model."""
     objects: Any = model.origin.meta_graph.object_graph_def.nodes
     for owner in objects:
-        if owner.WhichOneof("kind") != "user_object" or owner.user_object.identifier != "signature_map":
-            continue
-        for child in owner.children:
-            if child.local_name == signature.name:
-                function = objects[child.node_id].bare_concrete_function
-                graph = _graph(model, function.concrete_function_name)
-                keys: list[str] = list(function.argument_keywords)
-                args = graph.args if graph is not None else []
-                return {k: [a.out()] for k, a in zip(keys, args, strict=False) if k in signature.inputs}
-    return {}
+        if owner.WhichOneof("kind") == "user_object" and owner.user_object.identifier == "signature_map":
+            for child in owner.children:
+                if child.local_name == signature.name:
+                    return objects[child.node_id].bare_concrete_function
+    return None
 
 
 def _graph(model: Model, name: str) -> Graph | None:
