@@ -6,12 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tfpare.errors import UsageError
+from tfpare.errors import TfpareError, UsageError
 from tfpare.ir.types import Array
 
 
 class DataError(UsageError):
     """A data set or one of its samples cannot be used; the message names the file or record."""
+
+
+class Unusable(TfpareError):  # noqa: N818 - says what is wrong
+    """One sample cannot be used, and why; becomes a `DataError` that names it, or a line in the skip log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,9 @@ class DataOptions:
 
     Attributes:
         resize: height and width of pictures.
-        resize_method: `bilinear`, `nearest`, `bicubic`, `area`, `lanczos3`, `lanczos5`, `gaussian` or `mitchellcubic` as
-            in `tf.image.resize`; `bilinear-v1` is TensorFlow 1's `resize_bilinear` (TF-slim was trained with it).
+        resize_method: as in `tf.image.resize` (`bilinear`, `nearest`, `bicubic`, `area`, `lanczos3`, `lanczos5`,
+            `gaussian`, `mitchellcubic`); `bilinear-v1` is TensorFlow 1's `resize_bilinear` (TF-slim was trained with
+            it).
         central_crop: the middle part of each side that is kept, 0.875 for many ImageNet models.
         scale: factor of pixels or numbers.
         mean, std: one number, or one for each channel.
@@ -110,12 +115,13 @@ class DataOptions:
         classes: class names in the order of the model's outputs, where labels or folders are names.
         rename: input key → name in the data.
         columns: names of the columns of a text file without a header.
-        records: what TFRecords hold: `images` (`image/encoded`), `serialized` (fed as they are), `parsed` (features by
-            input key), or `auto`.
+        records: how TFRecords are fed: `serialized` (as they are), `parsed` (features by input key; encoded pictures
+            are decoded), or `auto`: serialized where the model itself parses them.
         constants: arrays that are fed with every batch as they are, by input key.
         limit: use only so many samples.
         skip_bad: so many samples may be unusable.
         seed: of the order of image files (which decides what `limit` takes).
+        need_labels: a sample without a label cannot be used.
     """
 
     resize: tuple[int, int] | None = None
@@ -136,3 +142,4 @@ class DataOptions:
     limit: int | None = None
     skip_bad: int = 0
     seed: int = 0
+    need_labels: bool = False

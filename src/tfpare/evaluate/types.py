@@ -110,8 +110,8 @@ class AgreementReport:
 
     Attributes:
         samples: that both answered.
-        top1: share of samples with the same largest entry (for class ids and strings: with equal values), None where the
-            output is no vector of scores; interval: of that share.
+        top1: share of samples with the same largest entry (for class ids and strings: with equal values), None where
+            the output is no vector of scores; interval: of that share.
         max_abs, mean_abs: |a − b| over all entries; max_relative: max_abs over the output's largest magnitude.
         mean_cosine, min_cosine: cosine between the two answers to a sample.
         mean_kl, max_kl: Kullback-Leibler divergence of the second from the first, in nats; of the softmax unless the

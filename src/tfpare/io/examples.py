@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from tfpare.ir.types import Array
 
 
@@ -22,3 +24,28 @@ def serialize(features: Mapping[str, Array]) -> bytes:
         else:
             feature.int64_list.value.extend(values)
     return example.SerializeToString(deterministic=True)
+
+
+def parse(data: bytes) -> dict[str, Array]:
+    """A tf.Example's features: flat arrays of int64, float32, or objects (of bytes); empty features are left out.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.example import example_pb2
+
+    try:
+        features = example_pb2.Example.FromString(data).features.feature
+    except DecodeError as error:
+        raise ValueError(str(error)) from error
+    found: dict[str, Array] = {}
+    for key, feature in features.items():
+        kind = feature.WhichOneof("kind")
+        if kind == "int64_list":
+            found[key] = np.array(feature.int64_list.value, np.int64)
+        elif kind == "float_list":
+            found[key] = np.array(feature.float_list.value, np.float32)
+        elif kind == "bytes_list":
+            found[key] = np.array([*feature.bytes_list.value, None], object)[:-1]  # never a fixed-width array
+    return {key: array for key, array in found.items() if array.size}
