@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tfpare import loop_shapes
 from tfpare.errors import InvariantError
 from tfpare.ir.graph import Graph, Node, Value, functions_of
 from tfpare.ir.types import UNKNOWN, Array, Attr, DType, Shape
@@ -76,32 +77,40 @@ def infer_shapes(graph: Graph) -> None:
     Raises:
         InvariantError: TensorFlow does not accept the graph.
     """
-    import tensorflow as tf
-
     if graph.edits == graph.inferred_at:
         return
-    graph_def, outside = _shape_graph(graph)
+    found, assumed = loop_shapes.settle(graph, lambda shapes: _inferred(graph, shapes))
+    for node, shapes in found.items():
+        node.shapes = tuple(a.merge(b) if a.is_compatible(b) else a for a, b in zip(shapes, node.shapes, strict=True))
+    for node, shape in assumed.items():
+        known = node.shapes[0]
+        node.shapes = (shape.merge(known) if shape.is_compatible(known) else shape, *node.shapes[1:])
+    graph.inferred_at = graph.edits
+
+
+def _inferred(graph: Graph, assumed: Mapping[Node, Shape]) -> dict[Node, tuple[Shape, ...]]:
+    """What TensorFlow finds for the nodes that it knows; output 0 of those in `assumed` has that shape."""
+    import tensorflow as tf
+
+    graph_def, outside = _shape_graph(graph, assumed)
     with tf.Graph().as_default() as tf_graph:
         try:
             tf.graph_util.import_graph_def(graph_def, name="")
         except Exception as error:
             raise InvariantError(f"TensorFlow does not accept graph {graph.name!r}: {error}") from error
         by_name = {o.name: o for o in tf_graph.get_operations()}
-        for node in graph:
-            if node in outside or node.op == "Const":
-                continue
-            outputs = by_name[node.name].outputs
-            found = tuple(_shape(t.shape) for t in outputs)
-            node.shapes = tuple(
-                a.merge(b) if a.is_compatible(b) else a for a, b in zip(found, node.shapes, strict=True)
-            )
+        return {
+            n: tuple(_shape(t.shape) for t in by_name[n.name].outputs)
+            for n in graph
+            if n not in outside and n.op != "Const"
+        }
 
 
 def _shape(shape: Any) -> Shape:
     return UNKNOWN if shape.rank is None else Shape(tuple(shape.as_list()))
 
 
-def _shape_graph(graph: Graph) -> tuple[Any, set[Node]]:
+def _shape_graph(graph: Graph, assumed: Mapping[Node, Shape]) -> tuple[Any, set[Node]]:
     """A GraphDef that is enough for shape inference; nodes in the returned set became placeholders."""
     from tensorflow.core.framework import graph_pb2
 
@@ -109,9 +118,8 @@ def _shape_graph(graph: Graph) -> tuple[Any, set[Node]]:
 
     graph_def, outside = graph_pb2.GraphDef(), set[Node]()
     graph_def.versions.producer = graph.producer
-    graph.inferred_at = graph.edits
     for node in graph:
-        if _is_outside(node):
+        if node in assumed or _is_outside(node):
             outside.add(node)
 
     def ref(value: Value) -> str:
@@ -120,12 +128,23 @@ def _shape_graph(graph: Graph) -> tuple[Any, set[Node]]:
     for node in graph:
         if node in outside:
             for port in range(len(node.dtypes)):
-                _placeholder(node, port, graph_def.node.add())
+                shape = assumed[node] if node in assumed and port == 0 else _declared_shape(node, port)
+                _placeholder(node, port, shape, graph_def.node.add())
             if node.readers:
                 graph_def.node.add(name=node.name, op="NoOp")
         else:
-            graphdef.write_node(node, ref, graph_def.node.add())
+            written = graph_def.node.add()
+            graphdef.write_node(node, ref, written)
+            if node.op == "Enter":
+                _pass_shape_on(written)
     return graph_def, outside
+
+
+def _pass_shape_on(written: Any) -> None:
+    """Enter has the shape of its input, which TensorFlow's shape function does not say; that of Identity does."""
+    written.op = "Identity"
+    for key in ("frame_name", "is_constant", "parallel_iterations"):
+        written.attr.pop(key, None)
 
 
 def _is_outside(node: Node) -> bool:
@@ -139,12 +158,12 @@ def _is_outside(node: Node) -> bool:
     return op_spec(node.op) is None  # TF 1 calls functions by their names
 
 
-def _placeholder(node: Node, port: int, into: Any) -> None:
+def _placeholder(node: Node, port: int, shape: Shape, into: Any) -> None:
     from tfpare.io import attrs as attr_io
 
     into.name, into.op = f"{node.name}/port{port}", "Placeholder"
     attr_io.encode(node.dtypes[port].base, into.attr["dtype"])
-    attr_io.encode(_declared_shape(node, port), into.attr["shape"])
+    attr_io.encode(shape, into.attr["shape"])
 
 
 def _declared_shape(node: Node, port: int) -> Shape:
