@@ -20,7 +20,8 @@ def one_label(value: Array, options: DataOptions) -> Array:
     Raises:
         Unusable: NaN, or a name that is none of the classes.
     """
-    value = np.reshape(value, ()) if value.size == 1 else value
+    if value.size == 1:
+        value = value.reshape(())
     if value.dtype.kind in "SUO" and value.ndim == 0:
         value = _of_name(value.item(), options.classes)
     if value.dtype.kind == "f" and np.isnan(value).any():
@@ -56,4 +57,4 @@ def stack_labels(labels: Sequence[Array | None]) -> Array | None:
     kinds = {("S" if a.dtype.kind == "O" else "n", a.shape) for a in known}
     if len(kinds) > 1:
         raise Unusable("some labels are names and others numbers, or they have several shapes.")
-    return np.asarray(np.stack(known))
+    return np.stack(known)
