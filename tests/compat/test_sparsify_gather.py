@@ -247,3 +247,20 @@ def test_what_does_not_fit_stays(options, reason):
 def test_names_with_ports():
     after = transform(build(lookup), ["ids:0"], ["gather:0"], "sparsify_gather")
     assert_table(after)
+
+
+def test_what_a_saved_model_runs_first_fills_the_tables():
+    from tfpare.compat import driver
+    from tfpare.compat.work import Work
+
+    def make(v1):
+        lookup(v1)
+        v1.no_op(name="init")
+
+    work = Work.from_graph_def(build(make), ["ids"], ["gather"])
+    work.model().origin.init_nodes.append("init")
+    driver.apply(work, "sparsify_gather")
+    assert any("run 'group_deps' once" in note for note in work.notes)
+    after = work.proto()
+    assert inputs_of(after, "init") == ["^w/part_1/InitializeTable"]
+    assert looked_up(after, [2], "init") == np.float32(1.2)

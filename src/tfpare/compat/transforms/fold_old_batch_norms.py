@@ -17,7 +17,9 @@ def fold_old_batch_norms(work: Work) -> None:
 
     Differs: V2 and V3, a bias in between, transposed and 3-D convolutions, any spelling of the axis, constants that
     several batch norms share, and function bodies are treated; a kernel or convolution that something else uses keeps
-    its value; batch norm in training mode is left alone; a missing epsilon is the op's default.
+    its value, and what is folded gets a name of its own, so that no name comes to stand for another value (the original
+    keeps the names of convolution and kernel); batch norm in training mode is left alone; a missing epsilon is the op's
+    default.
     Source: the Graph Transform Tool's fold_old_batch_norms.
     """
     work.simplify(rules=FUSED_BATCH_NORM)

@@ -29,8 +29,8 @@ _MADE_BY = "sparsify_gather"
 def sparsify_gather(work: Work, *, group_init_node: str = "group_deps", input_checkpoint: str = "") -> None:
     """Replaces Gather and GatherV2 of [N, 1] float weights by a hash table of those that are at least 1e-5.
 
-    The tables are filled by the node `group_init_node`, which has to run once before anything else. Weights of
-    variables come from the checkpoint. A row that is not in the table is 0, also beyond N.
+    The tables are filled by the node `group_init_node`, which has to run once before anything else; what a SavedModel
+    runs when it is loaded fills them, too. Weights of variables come from the checkpoint. A row that is not in the table is 0, also beyond N.
 
     Differs: ids of int32, weights without an Identity and several lookups in one weight work; a lookup that does not
     fit (wider weights, other axes, inside a loop) stays and is said; dense weights stay for whatever an output computes
@@ -48,6 +48,11 @@ def sparsify_gather(work: Work, *, group_init_node: str = "group_deps", input_ch
             work.notes.append(f"sparsify_gather leaves {node.name!r}: {reason}")
     if tables.initialisers:
         _group(graph, group_init_node, tables.initialisers)
+        for name in model.origin.init_nodes:
+            graph.set_controls(graph.nodes[name], [*graph.nodes[name].controls, *tables.initialisers])
+        work.notes.append(
+            f"sparsify_gather: run {group_init_node!r} once before the first lookup, which fills the tables"
+        )
     for weight in tables.weights:
         if graph.nodes.get(weight.name) is weight and not remove_weight(graph, weight):
             work.notes.append(f"sparsify_gather keeps the dense weight {weight.name!r}, which an output needs")
