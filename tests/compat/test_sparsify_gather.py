@@ -258,7 +258,8 @@ def test_what_a_saved_model_runs_first_fills_the_tables():
         v1.no_op(name="init")
 
     work = Work.from_graph_def(build(make), ["ids"], ["gather"])
-    work.model().origin.init_nodes.append("init")
+    work.model().origin.meta_graph.collection_def["saved_model_main_op"].node_list.value.append("init")
+    work.proto()
     driver.apply(work, "sparsify_gather")
     assert any("run 'group_deps' once" in note for note in work.notes)
     after = work.proto()

@@ -30,7 +30,8 @@ def sparsify_gather(work: Work, *, group_init_node: str = "group_deps", input_ch
     """Replaces Gather and GatherV2 of [N, 1] float weights by a hash table of those that are at least 1e-5.
 
     The tables are filled by the node `group_init_node`, which has to run once before anything else; what a SavedModel
-    runs when it is loaded fills them, too. Weights of variables come from the checkpoint. A row that is not in the table is 0, also beyond N.
+    runs when it is loaded fills them, too. Weights of variables come from the checkpoint. A row that is not in the
+    table is 0, also beyond N.
 
     Differs: ids of int32, weights without an Identity and several lookups in one weight work; a lookup that does not
     fit (wider weights, other axes, inside a loop) stays and is said; dense weights stay for whatever an output computes
