@@ -222,7 +222,7 @@ class ModelRunner:
             "form": form,
             "tags": list(tags),
             "may_use_session": may_use_session,
-            "signatures": {n: _plain_signature(s) for n, s in signatures.items()},
+            "signatures": {n: plain_signature(s) for n, s in signatures.items()},
         }
         self.in_session, self._closed = False, False
         self._runtime = runtime
@@ -322,7 +322,8 @@ class ModelRunner:
         self.close()
 
 
-def _plain_signature(signature: Signature) -> dict[str, dict[str, list[str]]]:
+def plain_signature(signature: Signature) -> dict[str, dict[str, list[str]]]:
+    """Tensor names by key, for a child."""
     return {
         "inputs": {k: list(i.tensors) for k, i in signature.inputs.items()},
         "outputs": {k: list(i.tensors) for k, i in signature.outputs.items()},

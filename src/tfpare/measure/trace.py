@@ -60,7 +60,9 @@ def _write_events(graph: Any, metadata: Any, folder: Path) -> None:
     import tensorflow as tf
 
     with tf.Graph().as_default():  # event writers of old refuse to work eagerly
-        for name, graph_def in (("loaded", graph.as_graph_def()), ("as_it_runs", _whole(metadata))):
+        graphs = {"loaded": graph.as_graph_def(), "as_it_runs": _whole(metadata)}
+        metadata.ClearField("partition_graphs")
+        for name, graph_def in graphs.items():
             shown = _without_values(graph_def)
             writer = tf.compat.v1.summary.FileWriter(str(folder / name))
             writer.add_graph(None, graph_def=shown)  # pyright: ignore[reportCallIssue]

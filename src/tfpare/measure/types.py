@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from tfpare.data.types import DataOptions
+
 
 class Via(str, Enum):
     """How a model is called."""
@@ -42,7 +44,7 @@ class BenchmarkOptions:
         min_seconds, min_runs: warm calls go on until both are reached, over all repeats.
         min_effect: smallest relative difference that is called one, however sure it is.
         via: how the model is called.
-        data: where inputs come from (see `tfpare.data`), None to draw them.
+        data: where inputs come from (see `tfpare.data`), None to draw them; data_options: how they are read.
         inputs, input_exprs: as in saved_model_cli.
         seed: of drawn inputs, arrival times and the bootstrap.
         profile: also trace some calls op by op.
@@ -64,6 +66,7 @@ class BenchmarkOptions:
     min_effect: float = 0.03
     via: Via = Via.AUTO
     data: str | None = None
+    data_options: DataOptions = field(default_factory=DataOptions)
     inputs: str = ""
     input_exprs: str = ""
     seed: int = 0
@@ -110,8 +113,8 @@ class WarmCalls:
         samples_ms: times of single calls in the order they were made (for `rate`: from the scheduled arrival), at most
             `MAX_SAMPLES`, evenly thinned.
         repeat_counts: how many of `samples_ms` come from each process.
-        late_share: for `rate`, share of the time that was needed beyond the last arrival: above a few percent the queue
-            grew, and latencies depend on how long was measured.
+        late_share: for `rate`, time that was needed beyond the last arrivals and one call, as a share: above a few
+            percent the queue grew, and latencies depend on how long was measured.
     """
 
     workload: Workload
