@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from tfpare.errors import TfpareError, UnsupportedModel, UsageError, VerificationError
     from tfpare.io.read import ReadOptions
     from tfpare.io.read import read as load
+    from tfpare.measure.benchmark import benchmark
+    from tfpare.measure.types import BenchmarkOptions, BenchmarkReport
     from tfpare.pipeline import Pipeline, make_pipeline
     from tfpare.verifier import VerifyOptions, VerifyReport, verify
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BenchmarkOptions",
+    "BenchmarkReport",
     "DiffOptions",
     "DiffReport",
     "OptimizeOptions",
@@ -30,6 +34,7 @@ __all__ = [
     "VerificationError",
     "VerifyOptions",
     "VerifyReport",
+    "benchmark",
     "diff",
     "load",
     "make_pipeline",
@@ -38,6 +43,8 @@ __all__ = [
 ]
 
 _PLACES = {
+    "BenchmarkOptions": "tfpare.measure.types",
+    "BenchmarkReport": "tfpare.measure.types",
     "DiffOptions": "tfpare.diffing.types",
     "DiffReport": "tfpare.diffing.types",
     "OptimizeOptions": "tfpare.api",
@@ -50,6 +57,7 @@ _PLACES = {
     "VerificationError": "tfpare.errors",
     "VerifyOptions": "tfpare.verifier",
     "VerifyReport": "tfpare.verifier",
+    "benchmark": "tfpare.measure.benchmark",
     "diff": "tfpare.diffing.models",
     "load": "tfpare.io.read:read",
     "make_pipeline": "tfpare.pipeline",

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from tfpare import __version__
-from tfpare.cli import demo, diff, explain, inspect, new_rewrite, optimize, passes, transform, verify
+from tfpare.cli import benchmark, demo, diff, explain, inspect, new_rewrite, optimize, passes, transform, verify
 from tfpare.errors import TfpareError
 
 _INTERRUPTED = 130
@@ -111,6 +111,7 @@ app.command("inspect")(inspect.inspect)
 app.command("optimize")(optimize.optimize)
 app.command("verify")(verify.verify)
 app.command("diff")(diff.diff)
+app.command("benchmark")(benchmark.benchmark)
 app.command("transform")(transform.transform)
 app.command("passes")(passes.passes)
 app.command("explain")(explain.explain)

@@ -110,7 +110,7 @@ def working(debug: bool = False, start: bool = True) -> Generator[Callable[[str]
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
 
     # A stream of its own: TensorFlow's import holds the process's stderr back for a while.
-    with _stdout_to_stderr(), os.fdopen(os.dup(2), "w") as stream:
+    with stdout_to_stderr(), os.fdopen(os.dup(2), "w") as stream:
         console = Console(file=stream)
         if not console.is_terminal or debug:
             _start(start, debug)
@@ -137,7 +137,8 @@ def _start(wanted: bool, debug: bool) -> None:
 
 
 @contextmanager
-def _stdout_to_stderr() -> Generator[None, None, None]:
+def stdout_to_stderr() -> Generator[None, None, None]:
+    """What libraries print goes to stderr, so that stdout holds the result alone."""
     sys.stdout.flush()
     saved, python = os.dup(1), sys.stdout
     os.dup2(2, 1)

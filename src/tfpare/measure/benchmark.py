@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tfpare.data.types import DataOptions
 from tfpare.errors import UsageError
 from tfpare.measure import machine
 from tfpare.measure.files import file_sizes
@@ -42,6 +43,7 @@ _GROWING_QUEUE = 0.1  # of the time: then calls were still waiting well after th
 def benchmark(
     *models: str | os.PathLike[str],
     options: BenchmarkOptions | None = None,
+    data_options: DataOptions | None = None,
     progress: Progress = lambda step, share: None,
 ) -> BenchmarkReport:
     """Times one or several models.
@@ -49,6 +51,7 @@ def benchmark(
     Args:
         models: in any form that tfpare reads; ratios are against the first.
         options: what to measure, and for how long.
+        data_options: how `options.data` is read.
         progress: told what is being done.
 
     Raises:
@@ -61,7 +64,10 @@ def benchmark(
     with ExitStack() as stack:
         progress("reading", 0.0)
         found = subjects([Path(os.path.expanduser(m)) for m in models], options, stack)
-        report = _Benchmark(found, options, progress).run()
+        inputs = Inputs(found.spec, options, data_options)
+        progress("looking for inputs", 0.0)
+        inputs.settle(found.model)
+        report = _Benchmark(found, inputs, options, progress).run()
     report.seconds = time.perf_counter() - begin
     return report
 
@@ -101,13 +107,10 @@ class _Gathered:
 class _Benchmark:
     """One run of `benchmark`."""
 
-    def __init__(self, found: Subjects, options: BenchmarkOptions, progress: Progress) -> None:
+    def __init__(self, found: Subjects, inputs: Inputs, options: BenchmarkOptions, progress: Progress) -> None:
         self._subjects, self._options, self._progress = found.all, options, progress
         self._via = choose_via(options.via, found.all)
-        self._inputs = Inputs(found.spec, options)
-        progress("looking for inputs", 0.0)
-        self._inputs.settle(found.model)
-        self._notes = found.notes
+        self._inputs, self._notes = inputs, found.notes
         self._feeds = {b: self._inputs.of_batch(b) for b in options.batches}
         self._gathered = [_Gathered() for _ in found.all]
         self._build: Mapping[str, object] = {}
@@ -272,8 +275,8 @@ def _warm_calls(workload: Workload, repeats: list[Recorded]) -> WarmCalls:
 
 def _queue_warnings(models: list[ModelTimes]) -> list[str]:
     return [
-        f"{m.model} does not keep up with {w.workload.rate:g} calls a second: the queue grew, so that latencies depend on "
-        "how long was measured"
+        f"{m.model} does not keep up with {w.workload.rate:g} calls a second: the queue grew, and latencies depend "
+        "on how long was measured"
         for m in models
         for w in m.warm
         if w.late_share > _GROWING_QUEUE

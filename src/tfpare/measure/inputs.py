@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 
 from tfpare.data.open import open_data
-from tfpare.data.types import DataSet
+from tfpare.data.types import DataOptions, DataSet
 from tfpare.errors import UsageError
 from tfpare.execution import ModelRunner, RunRefused
 from tfpare.feeds import given
@@ -29,18 +29,19 @@ class Inputs:
     Args:
         spec: of the signature.
         options: where inputs come from.
+        data_options: how `options.data` is read.
 
     Raises:
         UsageError: arrays that do not fit, or that no signature takes.
     """
 
-    def __init__(self, spec: SignatureSpec, options: BenchmarkOptions) -> None:
+    def __init__(self, spec: SignatureSpec, options: BenchmarkOptions, data_options: DataOptions | None = None) -> None:
         self._spec, self._options, self._plan = spec, options, Plan()
         self._arrays = given.load(None, options.inputs, options.input_exprs, options.seed)
         given.check_keys(self._arrays, [spec])
         chunks = given.for_signature(spec, self._arrays)
         self._given = _joined(chunks) if chunks else None
-        self._data = open_data(options.data, spec, options.data_options) if options.data is not None else None
+        self._data = open_data(options.data, spec, data_options) if options.data is not None else None
 
     @property
     def words(self) -> str:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from tfpare.data.types import DataOptions
-
 
 class Via(str, Enum):
     """How a model is called."""
@@ -44,7 +42,7 @@ class BenchmarkOptions:
         min_seconds, min_runs: warm calls go on until both are reached, over all repeats.
         min_effect: smallest relative difference that is called one, however sure it is.
         via: how the model is called.
-        data: where inputs come from (see `tfpare.data`), None to draw them; data_options: how they are read.
+        data: where inputs come from (see `tfpare.data`), None to draw them.
         inputs, input_exprs: as in saved_model_cli.
         seed: of drawn inputs, arrival times and the bootstrap.
         profile: also trace some calls op by op.
@@ -66,7 +64,6 @@ class BenchmarkOptions:
     min_effect: float = 0.03
     via: Via = Via.AUTO
     data: str | None = None
-    data_options: DataOptions = field(default_factory=DataOptions)
     inputs: str = ""
     input_exprs: str = ""
     seed: int = 0
