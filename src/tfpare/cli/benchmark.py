@@ -47,7 +47,7 @@ def benchmark(
     repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Fresh processes for each model.")] = 5,
     min_seconds: Annotated[
         float, typer.Option(metavar="S", min=0.0, help="Warm calls of each kind take at least so long.")
-    ] = 5.0,
+    ] = 10.0,
     min_runs: Annotated[int, typer.Option(metavar="N", min=1, help="Warm calls of each kind, at least.")] = 50,
     min_effect: Annotated[
         float, typer.Option(metavar="X", min=0.0, help="Smaller relative differences are not called one.")

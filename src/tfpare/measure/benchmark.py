@@ -19,7 +19,7 @@ from tfpare.measure.process import MeasuredProcess
 from tfpare.measure.profile import profile_of
 from tfpare.measure.statistics import ratio_interval, summarize, thin, verdict
 from tfpare.measure.subjects import Subject, Subjects, choose_via, subjects
-from tfpare.measure.turns import Recorded, log_ratios, take_turns
+from tfpare.measure.turns import Recorded, deciding_quantile, log_ratios, take_turns
 from tfpare.measure.types import (
     BenchmarkOptions,
     BenchmarkReport,
@@ -232,7 +232,8 @@ class _Benchmark:
             self._ratio(k, "first call", None, _paired(first.first_call_s, other.first_call_s)),
         ]
         for workload, turns in first.warm.items():
-            groups = [log_ratios(a, b) for a, b in zip(turns, other.warm[workload], strict=True)]
+            quantile = deciding_quantile(workload)
+            groups = [log_ratios(a, b, quantile) for a, b in zip(turns, other.warm[workload], strict=True)]
             ratios.append(self._ratio(k, "warm calls", workload, groups))
         return ratios
 

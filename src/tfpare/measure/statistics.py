@@ -47,7 +47,7 @@ def thin(groups: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], tuple[in
 
 
 def ratio_interval(log_ratios: Sequence[Sequence[float]], seed: int = 0) -> Interval:
-    """The typical ratio of pairs, with a 95 % interval from a two-level bootstrap.
+    """The ratio that pairs agree on, with a 95 % interval from a two-level bootstrap.
 
     The estimate is exp of the mean over processes of the median over pairs of log(b / a). A process has luck of its own
     (where its memory lies, how its threads settle) that all its pairs share; therefore whole processes are drawn with

@@ -59,7 +59,7 @@ class BenchmarkOptions:
     streams: int = 1
     rate: float = 0.0
     repeats: int = 5
-    min_seconds: float = 5.0
+    min_seconds: float = 10.0
     min_runs: int = 50
     min_effect: float = 0.03
     via: Via = Via.AUTO
