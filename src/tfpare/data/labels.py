@@ -20,8 +20,7 @@ def one_label(value: Array, options: DataOptions) -> Array:
     Raises:
         Unusable: NaN, or a name that is none of the classes.
     """
-    if value.size == 1:
-        value = value.reshape(())
+    value = _scalar(value) if value.size == 1 else value
     if value.dtype.kind in "SUO" and value.ndim == 0:
         value = _of_name(value.item(), options.classes)
     if value.dtype.kind == "f" and np.isnan(value).any():
@@ -31,18 +30,22 @@ def one_label(value: Array, options: DataOptions) -> Array:
     return value
 
 
+def _scalar(value: Array) -> Array:
+    return np.asarray(value.item() if value.dtype.kind in "SUO" else value.ravel()[0])
+
+
 def _of_name(name: bytes | str, classes: Sequence[str]) -> Array:
     text = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
     if classes:
         if text not in classes:
             raise Unusable(f"the label {text!r} is none of the {len(classes)} classes.")
         return np.asarray(classes.index(text), np.int64)
-    for kind in (np.int64, np.float64):
-        try:
-            return np.asarray(kind(text))
-        except ValueError:
-            continue
-    return np.asarray(text.encode(), object)
+    try:
+        number = float(text)
+    except ValueError:
+        return np.asarray(text.encode(), object)
+    is_whole = text.strip().lstrip("+-").isdecimal()
+    return np.asarray(int(text), np.int64) if is_whole else np.asarray(number, np.float64)
 
 
 def stack_labels(labels: Sequence[Array | None]) -> Array | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfpare.evaluate.statistics import normal_quantile, two_sided_p
-from tfpare.evaluate.types import LEVEL, Interval
+from tfpare.evaluation.statistics import normal_quantile, two_sided_p
+from tfpare.evaluation.types import LEVEL, Interval
 from tfpare.ir.types import Array
 
 
@@ -92,5 +92,6 @@ def _covariance(a: Placements, b: Placements) -> float:
     total = 0.0
     for x, y in ((a.positives, b.positives), (a.negatives, b.negatives)):
         if len(x) > 1:
-            total += float(np.mean((x - x.mean()) * (y - y.mean()))) / (len(x) - 1)
+            products: Array = (x - x.mean()) * (y - y.mean())
+            total += float(products.mean()) / (len(x) - 1)
     return total

@@ -25,7 +25,8 @@ class EvaluateOptions:
         batch_size: samples in a call, where the model leaves that free.
         engine: `local`, or `ray` for shards as tasks on a Ray cluster.
         ray_address: of the cluster; by default the one that Ray finds, else a new one on this machine.
-        shards: parts for Ray; by default four for each CPU of the cluster.
+        shards: parts for Ray; by default four for each that can run at a time.
+        cpus_per_shard: CPUs of the cluster that a part claims while it runs.
         tags, input_names, output_names: what to read; see `tfpare.io.read.ReadOptions`.
         timeout_s: seconds for loading a model, and again for each call.
     """
@@ -40,6 +41,7 @@ class EvaluateOptions:
     engine: str = "local"
     ray_address: str | None = None
     shards: int | None = None
+    cpus_per_shard: int = 1
     tags: tuple[str, ...] | None = None
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
@@ -86,7 +88,7 @@ class PairedTest:
         p_value: probability of a difference at least this large if both were equally good.
         method: of the test.
         lost, gained: for proportions, samples that only the first or only the second model got right.
-        verdict: `no loss seen`, `loss` or `gain`.
+        verdict: `no loss seen`, `loss` or `gain`; `unknown` where the metric itself is.
         words: the verdict as a sentence with its numbers.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from tfpare.evaluate.types import LEVEL, Interval
+from tfpare.evaluation.types import LEVEL, Interval
 
 # Exact sums of so many binomial terms take a millisecond; above, the normal approximation is good to four digits.
 _EXACT_UP_TO = 1000
