@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from tfpare.diffing.models import diff
     from tfpare.diffing.types import DiffOptions, DiffReport
     from tfpare.errors import TfpareError, UnsupportedModel, UsageError, VerificationError
+    from tfpare.evaluation.run import evaluate
+    from tfpare.evaluation.types import EvaluateOptions, EvaluationReport
     from tfpare.io.read import ReadOptions
     from tfpare.io.read import read as load
     from tfpare.measure.benchmark import benchmark
@@ -24,6 +26,8 @@ __all__ = [
     "BenchmarkReport",
     "DiffOptions",
     "DiffReport",
+    "EvaluateOptions",
+    "EvaluationReport",
     "OptimizeOptions",
     "OptimizeReport",
     "Pipeline",
@@ -36,6 +40,7 @@ __all__ = [
     "VerifyReport",
     "benchmark",
     "diff",
+    "evaluate",
     "load",
     "make_pipeline",
     "optimize",
@@ -47,6 +52,8 @@ _PLACES = {
     "BenchmarkReport": "tfpare.measure.types",
     "DiffOptions": "tfpare.diffing.types",
     "DiffReport": "tfpare.diffing.types",
+    "EvaluateOptions": "tfpare.evaluation.types",
+    "EvaluationReport": "tfpare.evaluation.types",
     "OptimizeOptions": "tfpare.api",
     "OptimizeReport": "tfpare.api",
     "Pipeline": "tfpare.pipeline",
@@ -59,6 +66,7 @@ _PLACES = {
     "VerifyReport": "tfpare.verifier",
     "benchmark": "tfpare.measure.benchmark",
     "diff": "tfpare.diffing.models",
+    "evaluate": "tfpare.evaluation.run",
     "load": "tfpare.io.read:read",
     "make_pipeline": "tfpare.pipeline",
     "optimize": "tfpare.api",

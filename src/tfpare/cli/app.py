@@ -13,7 +13,19 @@ import typer
 from typer.core import TyperGroup
 
 from tfpare import __version__
-from tfpare.cli import benchmark, demo, diff, explain, inspect, new_rewrite, optimize, passes, transform, verify
+from tfpare.cli import (
+    benchmark,
+    demo,
+    diff,
+    evaluate,
+    explain,
+    inspect,
+    new_rewrite,
+    optimize,
+    passes,
+    transform,
+    verify,
+)
 from tfpare.errors import TfpareError
 
 _INTERRUPTED = 130
@@ -112,6 +124,7 @@ app.command("optimize")(optimize.optimize)
 app.command("verify")(verify.verify)
 app.command("diff")(diff.diff)
 app.command("benchmark")(benchmark.benchmark)
+app.command("evaluate")(evaluate.evaluate)
 app.command("transform")(transform.transform)
 app.command("passes")(passes.passes)
 app.command("explain")(explain.explain)
