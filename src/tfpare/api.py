@@ -21,6 +21,8 @@ from tfpare.ir.model import Model
 from tfpare.layers import LayerReport, layer_differences
 from tfpare.passes.base import PassOptions
 from tfpare.pipeline import Pipeline, make_pipeline
+from tfpare.precision.budget import budget_of
+from tfpare.precision.cpu import check_cpu
 from tfpare.recording import Recorder
 from tfpare.stats import file_bytes, model_stats
 from tfpare.verifier import Verifier, VerifyOptions, VerifyReport, first_difference, runtime_of
@@ -74,6 +76,7 @@ class _Job:
         """Read, rewrite, write aside, prove, publish."""
         begin = time.perf_counter()
         self._pipeline()  # unknown names are refused before any work
+        check_cpu(self.options.precision, self.options.force)
         with ExitStack() as stack:
             worker = self._start_worker(stack)
             path = self._as_saved_model(stack)
@@ -153,7 +156,11 @@ class _Job:
     def _pipeline(self, stop_after: int | None = None) -> Pipeline:
         given = self.options
         passes = PassOptions(
-            given.freeze_limit_bytes, remove_asserts=given.remove_asserts, bind=given.bind, layout=given.layout
+            given.freeze_limit_bytes,
+            remove_asserts=given.remove_asserts,
+            bind=given.bind,
+            layout=given.layout,
+            precision=given.precision,
         )
         return make_pipeline(self.options.preset, self.options.disable, self.options.only, passes, stop_after)
 
@@ -206,6 +213,9 @@ class _Job:
 
 def _verification(options: OptimizeOptions) -> VerifyOptions:
     """What the preset promises is what is proven: `exact` means equal bits, which only a plain runtime can show."""
+    budget = budget_of(options.precision)
+    if budget is not None and options.verification.budget is None:
+        return replace(options.verification, budget=budget)
     if options.preset != "exact" or options.verification.tolerance is not None:
         return options.verification
     return replace(options.verification, tolerance=0.0, plain_runtime=True)

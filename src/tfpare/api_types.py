@@ -28,6 +28,8 @@ class OptimizeOptions:
         disable, only: names of rules and passes.
         bind: placeholder name → value that it gets for good.
         layout: `keep`, `NHWC`, `NCHW` or `auto` (NHWC on machines without a GPU).
+        precision: `keep`, or `fp16` (weights stored as float16).
+        force: convert to a precision that this CPU is slow at.
         remove_asserts: also remove Assert and Print.
         freeze_limit_bytes: constants get no larger than this together; the largest variables stay variables.
         overwrite: replace an existing output.
@@ -46,6 +48,8 @@ class OptimizeOptions:
     only: tuple[str, ...] = ()
     bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
     layout: str = "keep"
+    precision: str = "keep"
+    force: bool = False
     remove_asserts: bool = False
     freeze_limit_bytes: int = FREEZE_LIMIT_BYTES
     overwrite: bool = False

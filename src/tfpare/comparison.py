@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from tfpare.differences import difference, tolerance_of
@@ -9,7 +10,7 @@ from tfpare.errors import TfpareError, nearest
 from tfpare.execution import ModelCrashed, ModelRunner, RunRefused
 from tfpare.ir.model import Signature
 from tfpare.ir.types import Array, dtype_of
-from tfpare.proof import OutputDifference, VerifyReport
+from tfpare.proof import Budget, OutputDifference, VerifyOptions, VerifyReport
 from tfpare.reference import Answer, Original, SignatureReference
 
 # Two roundings of one function are about as far from each other as from the true value; the largest of many differences
@@ -24,9 +25,14 @@ class _Tally:
     result: OutputDifference
     same_top1: int = 0
     rows: int = 0
+    equal: int = 0
+    entries: int = 0
+    signal: float = 0.0
+    noise: float = 0.0
     settled: int = 0
     random: int = 0
     problems: list[str] = field(default_factory=list[str])
+    unequal: list[str] = field(default_factory=list[str])
 
 
 @dataclass(slots=True)
@@ -72,7 +78,7 @@ def compare_model(
     answers: CandidateAnswers,
     original: Original,
     references: list[SignatureReference],
-    tolerance: float | None,
+    options: VerifyOptions,
     label: str,
     report: VerifyReport,
 ) -> None:
@@ -82,7 +88,7 @@ def compare_model(
         answers: of the candidate.
         original: what it stands in for.
         references: the original's answers.
-        tolerance: see `VerifyOptions`.
+        options: what is allowed.
         label: shown behind signature names.
         report: gets the outcome.
     """
@@ -94,7 +100,7 @@ def compare_model(
         elif not reference.answers:
             _fail(report, signature, label, _no_input(reference), settled=False)
         else:
-            _compare(answers, reference, tolerance, label, report)
+            _compare(answers, reference, options, label, report)
 
 
 def _missing(answers: CandidateAnswers, signature: Signature) -> str:
@@ -128,8 +134,11 @@ def _fail(report: VerifyReport, signature: Signature, label: str, note: str, *, 
 
 
 def _compare(
-    answers: CandidateAnswers, reference: SignatureReference, tolerance: float | None, label: str, report: VerifyReport
+    answers: CandidateAnswers, reference: SignatureReference, options: VerifyOptions, label: str, report: VerifyReport
 ) -> None:
+    budget, tolerance = options.budget, options.tolerance
+    if budget is not None and tolerance is None:
+        tolerance = budget.max_rel
     tallies = {
         key: _Tally(OutputDifference(reference.name + label, key, dtype_of(array).name, ok=True))
         for key, array in reference.answers[0].first.items()
@@ -143,6 +152,9 @@ def _compare(
         if refusal is not None:
             tally.problems.append(f"the original accepts these inputs, but: {refusal}")
             tally.settled += 1
+        if budget is not None:
+            _judge_loss(tally, budget, chosen=options.tolerance is not None)
+        tally.problems += tally.unequal
         _finish(tally, tolerance)
         report.outputs.append(tally.result)
 
@@ -163,13 +175,38 @@ def _count(
         tally.problems += [found.problem] if kind_differs else []
         return
     tally.settled += found.informative
-    tally.problems += [found.problem] if found.problem else []
+    if found.problem:
+        (tally.unequal if found.entries else tally.problems).append(found.problem)
     result = tally.result
     result.max_abs = max(result.max_abs, found.max_abs)
     result.max_rel = max(result.max_rel, found.max_rel)
     result.max_ulp = max(result.max_ulp, found.max_ulp)
     tally.same_top1 += found.same_top1
     tally.rows += found.rows
+    tally.equal += found.equal
+    tally.entries += found.entries
+    tally.signal += found.signal
+    tally.noise += found.noise
+
+
+def _judge_loss(tally: _Tally, budget: Budget, *, chosen: bool) -> None:
+    """The demands of a budget that no single input can answer; a tolerance that the user chose replaces that of SQNR."""
+    if tally.unequal and tally.equal >= budget.min_agreement * tally.entries:
+        tally.result.note = f"{tally.entries - tally.equal} of {tally.entries} entries differ"
+        tally.unequal.clear()
+    sqnr = _sqnr_db(tally)
+    if not chosen and sqnr is not None and sqnr < budget.min_sqnr_db:
+        tally.problems.append(f"SQNR {sqnr:.1f} dB, at least {budget.min_sqnr_db:g} dB is wanted of {budget.reason}")
+    if tally.rows >= budget.min_rows and tally.same_top1 < budget.min_agreement * tally.rows:
+        share = f"{tally.same_top1} of {tally.rows} rows"
+        tally.problems.append(f"the same top class in {share}, {budget.min_agreement:.0%} is wanted of {budget.reason}")
+
+
+def _sqnr_db(tally: _Tally) -> float | None:
+    """10·log10(Σa² / Σ(a−b)²)."""
+    if not (tally.noise > 0 and tally.signal > 0 and math.isfinite(tally.signal) and math.isfinite(tally.noise)):
+        return None
+    return 10 * math.log10(tally.signal / tally.noise)
 
 
 def _allowed(reference: SignatureReference, key: str, before: Array, tolerance: float | None) -> float:
@@ -185,6 +222,7 @@ def _finish(tally: _Tally, tolerance: float | None) -> None:
         own = result.tolerance / ROUNDINGS
         result.note = f"the original differs from itself by {own:.1e} with other kernels (oneDNN on or off)"
     result.tolerance = max(result.tolerance, usual)
+    result.sqnr_db = _sqnr_db(tally)
     result.top1_agreement = tally.same_top1 / tally.rows if tally.rows else None
     result.ok = not tally.problems
     result.settled = tally.settled > 0

@@ -31,7 +31,9 @@ class ArrayDifference:
     Attributes:
         problem: why they differ, empty where they agree within the tolerance.
         max_abs, max_rel, max_ulp: over finite entries; max_rel is relative to the first array's largest magnitude.
+        signal, noise: sums of squares over finite entries, of the first array and of the difference (floats only).
         same_top1, rows: rows whose largest entry is at the same place, of how many (2-D floats; else 0 of 0).
+        equal, entries: entries that are equal, of how many (exact types of one shape; else 0 of 0).
         informative: whether there was something to compare (not empty, not NaN everywhere).
     """
 
@@ -39,8 +41,12 @@ class ArrayDifference:
     max_abs: float = 0.0
     max_rel: float = 0.0
     max_ulp: float = 0.0
+    signal: float = 0.0
+    noise: float = 0.0
     same_top1: int = 0
     rows: int = 0
+    equal: int = 0
+    entries: int = 0
     informative: bool = True
 
 
@@ -76,6 +82,7 @@ def _exact(before: Array, after: Array, type_: str) -> ArrayDifference:
     result = ArrayDifference(informative=before.size > 0)
     unequal = np.asarray(before != after)
     count = int(unequal.sum())
+    result.equal, result.entries = before.size - count, before.size
     if not count:
         return result
     where = tuple(int(k) for k in np.argwhere(unequal)[0])
@@ -106,6 +113,8 @@ def _floats(before: Array, after: Array, tolerance: float) -> ArrayDifference:
         result.max_abs = float(gaps.max())
         result.max_rel = float(result.max_abs / scale)
         result.max_ulp = _ulps(a[finite], b[finite])
+        with np.errstate(over="ignore"):  # the square of a float64 may be infinite
+            result.signal, result.noise = float(np.square(wide_a[finite]).sum()), float(np.square(gaps).sum())
     result.same_top1, result.rows = _top1(before, wide_a, wide_b)
     result.problem = result.problem or _beyond(a, b, result, tolerance)
     return result

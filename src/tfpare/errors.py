@@ -24,6 +24,12 @@ class UnsupportedModel(TfpareError):  # noqa: N818 - the field says "unsupported
     exit_code = 3
 
 
+class UnsupportedMachine(TfpareError):  # noqa: N818 - as UnsupportedModel
+    """This computer lacks what the result would need."""
+
+    exit_code = 3
+
+
 class VerificationError(TfpareError):
     """The optimized model does not answer as the original did. `report` says where and by how much."""
 

@@ -32,6 +32,8 @@ _SIMPLIFY = (
     *("merge_duplicates", "fold_constants"),
 )
 _FINISH = ("move_constants_out_of_loops", "prune_controls", "reduce_controls")
+PRECISION_PASSES = {"fp16": "store_as_float16"}
+"""What `--precision` asks for: passes that no preset holds."""
 _MAX_ROUNDS = 4  # each round exists for constants that the previous one uncovered (nested loops and branches)
 
 
@@ -97,6 +99,12 @@ class Pipeline:
                 f"--layout {self.options.layout} needs the pass 'convert_layout', which this preset or choice leaves "
                 "out (it rounds otherwise, so preset 'exact' does): use --preset fast, or --layout keep."
             )
+        wanted = PRECISION_PASSES.get(self.options.precision)
+        if wanted is not None and wanted not in position:
+            raise UsageError(
+                f"--precision {self.options.precision} needs the pass {wanted!r}, which this preset or choice leaves "
+                "out (it changes the numbers, so preset 'exact' does): use --preset fast, or --precision keep."
+            )
         self._levels = rule_levels(self.rules)
 
     _levels: list[list[Rule]] = field(default_factory=list[list[Rule]], init=False)
@@ -120,6 +128,7 @@ class Pipeline:
         for count in range(len(self._levels)):
             self._rules([r for level in self._levels[: count + 1] for r in level], model, progress)
             self._simplify(model, progress)
+        self._convert_precision(model, progress)
         for name in _FINISH:
             self._pass(name, model, progress)
         progress("check")
@@ -130,6 +139,12 @@ class Pipeline:
         """Before the rules, which then meet one layout."""
         if self.options.layout != "keep" and self._pass("convert_layout", model, progress):
             self._simplify(model, progress)
+
+    def _convert_precision(self, model: Model, progress: Progress) -> None:
+        """After the rules, when the weights are final; what stores them is not folded again."""
+        asked = PRECISION_PASSES.get(self.options.precision)
+        if asked is not None:
+            self._pass(asked, model, progress)
 
     def _simplify(self, model: Model, progress: Progress) -> None:
         for _ in range(_MAX_ROUNDS):
@@ -264,7 +279,13 @@ def make_pipeline(
     def wanted(name: str, effect: Effect) -> bool:
         return name not in disabled and (name in chosen if chosen else effect in effects)
 
-    passes = [p for p in PASSES.values() if wanted(p.name, p.effect) or (p.name in _PREPARE[:1] and not disabled)]
+    asked = PRECISION_PASSES.get(options.precision) if options else None
+    precise = {asked} - disabled if Effect.ROUNDING in effects and not chosen else set[str]()
+    passes = [
+        p
+        for p in PASSES.values()
+        if wanted(p.name, p.effect) or p.name in precise or (p.name in _PREPARE[:1] and not disabled)
+    ]
     order = {name: k for k, name in reversed(list(enumerate((*_PREPARE, *_SIMPLIFY, *_FINISH))))}
     passes.sort(key=lambda p: order.get(p.name, len(order)))
     rules = [r for r in RULES.values() if wanted(r.name, r.effect)]

@@ -7,6 +7,26 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What a result that is lossy on purpose may lose.
+
+    Attributes:
+        reason: the precision that costs it.
+        max_rel: allowed max |difference| of a float output, relative to its largest magnitude.
+        min_sqnr_db: least ratio of a float output's power to that of the difference, 10·log10(Σa² / Σ(a−b)²) over all
+            inputs.
+        min_agreement: least share of rows with the same top class, and of equal entries of integers, bools and strings.
+        min_rows: fewer rows than this do not show a share; they are reported only.
+    """
+
+    reason: str
+    max_rel: float
+    min_sqnr_db: float
+    min_agreement: float
+    min_rows: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyOptions:
     """What to feed and what to allow.
 
@@ -19,6 +39,7 @@ class VerifyOptions:
         batches: batch sizes to draw where the batch is free.
         tolerance: allowed max |difference| relative to the output's largest magnitude; None for 1e-5 (float32), and by
             precision for other float types. 0 demands equal bits.
+        budget: what a lossy result may lose; `tolerance` overrides its largest difference and SQNR.
         seed: of the drawn inputs.
         plain_runtime: run both without TensorFlow's own rewrites and oneDNN, whose rounding depends on the graph around
             an op; without them, a rewrite that is exact op by op gives equal bits.
@@ -33,6 +54,7 @@ class VerifyOptions:
     input_exprs: str = ""
     batches: tuple[int, ...] = (1, 3)
     tolerance: float | None = None
+    budget: Budget | None = None
     seed: int = 0
     plain_runtime: bool = False
 
@@ -44,6 +66,7 @@ class OutputDifference:
     Attributes:
         max_abs: largest |a − b|; max_rel: that over the output's largest magnitude; max_ulp: largest distance in units
             in the last place (floats only).
+        sqnr_db: the output's power over that of the difference, in decibels; None where there is none or no power.
         top1_agreement: share of rows whose largest entry is at the same place, where it looks like class scores.
         settled: False where no input can settle it (random ops, only NaN), with the reason in `note`.
     """
@@ -55,6 +78,7 @@ class OutputDifference:
     max_abs: float = 0.0
     max_rel: float = 0.0
     max_ulp: float = 0.0
+    sqnr_db: float | None = None
     top1_agreement: float | None = None
     tolerance: float = 0.0
     settled: bool = True

@@ -2,6 +2,7 @@
 
 ```toml
 preset = "fast"                  # or "exact"
+precision = "fp16"               # or "keep"
 tag_set = ["serve"]
 signature_def = ["serving_default"]
 disable = ["fuse_pad_into_conv"]
@@ -87,6 +88,8 @@ class Recipe(BaseModel):
     only: Names = ()
     bind: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict[str, "Scalar | list[Scalar]"])
     layout: Annotated[Literal["keep", "auto", "NHWC", "NCHW"], BeforeValidator(_as_layout)] = "keep"
+    precision: Literal["keep", "fp16"] = "keep"
+    force: bool = False
     remove_asserts: bool = False
     freeze_limit: Annotated[int, BeforeValidator(_as_bytes), Field(ge=0)] = FREEZE_LIMIT_BYTES
     op_library: tuple[Path, ...] = ()
@@ -95,6 +98,8 @@ class Recipe(BaseModel):
     input_exprs: str = ""
     tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     verify: bool = True
+    report: Path | None = None
+    benchmark: bool = True
     overwrite: bool = False
 
     def options(self) -> OptimizeOptions:
@@ -109,11 +114,15 @@ class Recipe(BaseModel):
             only=self.only,
             bind={name: _array(value) for name, value in self.bind.items()},
             layout=self.layout,
+            precision=self.precision,
+            force=self.force,
             remove_asserts=self.remove_asserts,
             freeze_limit_bytes=self.freeze_limit,
             overwrite=self.overwrite,
             verify=self.verify,
             verification=self._verification(),
+            record=self.report is not None,
+            compare_layers=self.report is not None,
         )
 
     def _verification(self) -> VerifyOptions:
@@ -142,8 +151,9 @@ def read_recipe(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"The recipe {path} is no TOML: {error}") from error
     settings = {key.replace("-", "_"): value for key, value in settings.items()}
-    if isinstance(settings.get("data"), str):
-        settings["data"] = path.parent / settings["data"]
+    for key in ("data", "report"):
+        if isinstance(settings.get(key), str):
+            settings[key] = path.parent / settings[key]
     if isinstance(settings.get("op_library"), list):
         settings["op_library"] = [path.parent / str(p) for p in settings["op_library"]]
     return settings

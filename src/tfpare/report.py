@@ -91,7 +91,7 @@ def _differences(report: VerifyReport) -> Group:
     rows = [_difference_row(o) for o in ordered[:_WORST_OUTPUTS]]
     rest = len(ordered) - len(rows)
     note = f"{rest} more outputs differ less" if rest else ""
-    columns = ["signature", "output", ">max |a−b|", ">relative", ">allowed", ">ULP", ">top-1 same", ""]
+    columns = ["signature", "output", ">max |a−b|", ">relative", ">allowed", ">ULP", ">SQNR", ">top-1 same", ""]
     parts: list[RenderableType] = [table("Answers, original against optimized", columns, rows, note)]
     remarks: dict[str, str] = {}
     for one in ordered:
@@ -106,7 +106,8 @@ def _difference_row(one: OutputDifference) -> list[str]:
     top1 = "" if one.top1_agreement is None else f"{one.top1_agreement:.2%}"
     verdict = "DIFFERS" if not one.ok else "" if one.settled else "not settled"
     numbers = [f"{one.max_abs:.2g}", f"{one.max_rel:.2g}", f"{one.tolerance:.0e}" if one.tolerance else "0"]
-    return [one.signature, one.output, *numbers, f"{one.max_ulp:.0f}", top1, verdict]
+    sqnr = "" if one.sqnr_db is None else f"{one.sqnr_db:.0f} dB"
+    return [one.signature, one.output, *numbers, f"{one.max_ulp:.0f}", sqnr, top1, verdict]
 
 
 def _notes(notes: Iterable[str]) -> Table:

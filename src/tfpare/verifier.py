@@ -104,7 +104,7 @@ class Verifier:
         started = time.perf_counter()
         if self._error is not None:
             raise self._error
-        if self._probe is None and self.options.tolerance is None:
+        if self._probe is None and self.options.tolerance is None and self.options.budget is None:
             self._probe = RoundingProbe(self._originals, self._references)
         notes: list[str] = []
         answers = [
@@ -129,7 +129,7 @@ class Verifier:
         report = VerifyReport(ok=True, notes=list(notes))
         for one, original, references in zip(answers, self._originals, self._references, strict=True):
             label = f" (tags {','.join(original.tags) or 'none'})" if len(self._originals) > 1 else ""
-            compare_model(one, original, references, self.options.tolerance, label, report)
+            compare_model(one, original, references, self.options, label, report)
         if not report.outputs:
             report.notes.append("the model has no signature with outputs: there is nothing to compare")
         report.ok = bool(report.outputs) and all(o.ok for o in report.outputs)

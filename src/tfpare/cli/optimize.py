@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,11 +26,13 @@ from tfpare.cli.common import (
     load_op_libraries,
     show,
     split,
+    stdout_to_stderr,
     tags,
     working,
 )
 
 if TYPE_CHECKING:
+    from tfpare.api_types import OptimizeOptions, OptimizeReport
     from tfpare.recipe import Recipe
 
 
@@ -58,6 +63,16 @@ def optimize(
         str | None,
         typer.Option(metavar="auto|NHWC|NCHW|keep", help="Layout of convolutions; auto: NHWC where no GPU is. [keep]"),
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="fp16|keep",
+            help="fp16: weights stored as float16, half the file. [keep]",
+        ),
+    ] = None,
+    force: Annotated[
+        bool | None, typer.Option("--force", help="Convert to a precision that this CPU lacks instructions for.")
+    ] = None,
     remove_asserts: Annotated[
         bool | None, typer.Option("--remove-asserts", help="Also remove Assert and Print.")
     ] = None,
@@ -76,6 +91,12 @@ def optimize(
     input_exprs: InputExprs = None,
     tolerance: Tolerance = None,
     no_verify: Annotated[bool | None, typer.Option("--no-verify", help="Do not compare the answers.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="R.html", help="Write a page about the run; measures both models briefly.")
+    ] = None,
+    no_benchmark: Annotated[
+        bool | None, typer.Option("--no-benchmark", help="A report without measured times.")
+    ] = None,
     overwrite: Annotated[bool | None, typer.Option("--overwrite", help="Replace OUT if it exists.")] = None,
     as_json: JsonFlag = False,
     debug: DebugFlag = False,
@@ -90,6 +111,8 @@ def optimize(
         "disable": split(disable) or None,
         "only": split(only) or None,
         "layout": layout,
+        "precision": precision,
+        "force": force,
         "remove_asserts": remove_asserts,
         "freeze_limit": freeze_limit,
         "op_library": op_library or None,
@@ -98,16 +121,38 @@ def optimize(
         "input_exprs": input_exprs,
         "tolerance": tolerance,
         "verify": False if no_verify else None,
+        "report": report,
+        "benchmark": False if no_benchmark else None,
         "overwrite": overwrite,
     }
     settings = _settings(flags, bind or [], recipe)
+    options = replace(settings.options(), record=as_json or settings.report is not None)
+    if settings.report is not None:
+        from tfpare.html.files import check_page
+
+        check_page(settings.report, settings.overwrite)
     with working(debug, start=bool(settings.op_library)) as progress:
         from tfpare.api import optimize as run
         from tfpare.report import render
 
         load_op_libraries(settings.op_library)
-        report = run(model, output, settings.options(), progress)
-    show(report, as_json, render(report))
+        done = run(model, output, options, progress)
+    done.command = shlex.join(["tfpare", *sys.argv[1:]])
+    if settings.report is not None:
+        _write_report(done, settings.report, options, settings.benchmark)
+    show(done, as_json, render(done))
+
+
+def _write_report(done: OptimizeReport, path: Path, options: OptimizeOptions, benchmark: bool) -> None:
+    from tfpare.cli.bar import progress_bar
+    from tfpare.html.files import write_page
+    from tfpare.html.page import render_page
+    from tfpare.html.timing import measure_briefly
+
+    if benchmark:
+        with stdout_to_stderr(), progress_bar() as bar:
+            measure_briefly(done, options, bar)
+    write_page(render_page(done), path)
 
 
 def _settings(flags: dict[str, object], bind: list[str], recipe: Path | None) -> Recipe:

@@ -15,6 +15,7 @@ FREEZE_LIMIT_BYTES = 1_900_000_000  # a serialized GraphDef cannot exceed 2 GiB;
 MAX_FOLDED_BYTES = 10 * 1024 * 1024  # the executor's own limit when it folds constants at load
 
 LAYOUTS = ("keep", "auto", "NHWC", "NCHW")
+PRECISIONS = ("keep", "fp16")
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class PassOptions:
         remove_asserts: also remove Assert and Print.
         bind: placeholder name → value that it gets for good.
         layout: `keep`, `NHWC`, `NCHW` or `auto`; see the pass `convert_layout`.
+        precision: `keep` or `fp16`; see the passes of `tfpare.pipeline.PRECISION_PASSES`.
         max_folded_bytes: no constant that folding makes is larger.
     """
 
@@ -33,11 +35,14 @@ class PassOptions:
     remove_asserts: bool = False
     bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
     layout: str = "keep"
+    precision: str = "keep"
     max_folded_bytes: int = MAX_FOLDED_BYTES
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
             raise UsageError(f"There is no layout {self.layout!r}: it is one of {', '.join(LAYOUTS)}.")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"There is no precision {self.precision!r}: it is one of {', '.join(PRECISIONS)}.")
 
 
 @dataclass(slots=True)
