@@ -79,7 +79,12 @@ def layer_differences(
         with tempfile.TemporaryDirectory(prefix="tfpare-") as scratch:
             pair = [_Frozen(path, options, Path(scratch) / name) for path, name in ((before, "a"), (after, "b"))]
             reports = [_compare(pair[0], pair[1], name, fed, runtime) for name, fed in feeds.items()]
-        return [r for r in reports if r.shared] or [LayerReport("", notes=["no node has the same name in both models"])]
+        # A signature that calls another one's function has no nodes of its own but the output.
+        return (
+            [r for r in reports if r.shared > 1]
+            or [r for r in reports if r.shared]
+            or [LayerReport("", notes=["no node has the same name in both models"])]
+        )
     except TfpareError as error:
         return [LayerReport("", notes=[f"single nodes could not be compared: {error}"])]
 

@@ -104,6 +104,14 @@ class Recorder:
         return record
 
 
+def split_reference(reference: str) -> tuple[str, int]:
+    """The node and port that an input names: `node`, `node:1`; port −1 for a control edge, `^node`."""
+    if reference.startswith("^"):
+        return reference[1:], -1
+    name, colon, port = reference.rpartition(":")
+    return (name, int(port)) if colon and port.isdigit() else (reference, 0)
+
+
 def _names(model: Model) -> dict[str, set[str]]:
     return {g.name: set(g.nodes) for g in model.all_graphs()}
 
