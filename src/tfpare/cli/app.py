@@ -23,8 +23,10 @@ from tfpare.cli import (
     new_rewrite,
     optimize,
     passes,
+    report,
     transform,
     verify,
+    view,
 )
 from tfpare.errors import TfpareError
 
@@ -121,6 +123,8 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 app.command("inspect")(inspect.inspect)
 app.command("optimize")(optimize.optimize)
+app.command("report")(report.report)
+app.command("view")(view.view)
 app.command("verify")(verify.verify)
 app.command("diff")(diff.diff)
 app.command("benchmark")(benchmark.benchmark)
