@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tfpare.io.read import ReadOptions
     from tfpare.io.read import read as load
     from tfpare.measure.benchmark import benchmark
+    from tfpare.measure.compare import compare
+    from tfpare.measure.compare_types import CompareOptions, CompareReport
     from tfpare.measure.types import BenchmarkOptions, BenchmarkReport
     from tfpare.pipeline import Pipeline, make_pipeline
     from tfpare.verifier import VerifyOptions, VerifyReport, verify
@@ -24,6 +26,8 @@ __version__ = "0.1.0"
 __all__ = [
     "BenchmarkOptions",
     "BenchmarkReport",
+    "CompareOptions",
+    "CompareReport",
     "DiffOptions",
     "DiffReport",
     "EvaluateOptions",
@@ -39,6 +43,7 @@ __all__ = [
     "VerifyOptions",
     "VerifyReport",
     "benchmark",
+    "compare",
     "diff",
     "evaluate",
     "load",
@@ -50,6 +55,8 @@ __all__ = [
 _PLACES = {
     "BenchmarkOptions": "tfpare.measure.types",
     "BenchmarkReport": "tfpare.measure.types",
+    "CompareOptions": "tfpare.measure.compare_types",
+    "CompareReport": "tfpare.measure.compare_types",
     "DiffOptions": "tfpare.diffing.types",
     "DiffReport": "tfpare.diffing.types",
     "EvaluateOptions": "tfpare.evaluation.types",
@@ -65,6 +72,7 @@ _PLACES = {
     "VerifyOptions": "tfpare.verifier",
     "VerifyReport": "tfpare.verifier",
     "benchmark": "tfpare.measure.benchmark",
+    "compare": "tfpare.measure.compare",
     "diff": "tfpare.diffing.models",
     "evaluate": "tfpare.evaluation.run",
     "load": "tfpare.io.read:read",

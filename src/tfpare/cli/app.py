@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from tfpare import __version__
 from tfpare.cli import (
     benchmark,
+    compare,
     demo,
     diff,
     evaluate,
@@ -128,6 +129,7 @@ app.command("view")(view.view)
 app.command("verify")(verify.verify)
 app.command("diff")(diff.diff)
 app.command("benchmark")(benchmark.benchmark)
+app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("transform")(transform.transform)
 app.command("passes")(passes.passes)

@@ -37,6 +37,9 @@ Progress = Callable[[str, float], None]
 """Told what is being done, and how much of all work is done, 0 to 1."""
 
 _TRACED_CALLS = 10
+# Loading and the first call are judged besides, from one time a process: together they may err as rarely as one half of
+# what warm calls may.
+_CALLS_CONFIDENCE, _PHASE_CONFIDENCE = 0.95, 0.99
 _GROWING_QUEUE = 0.1  # of the time: then calls were still waiting well after the last arrival
 
 
@@ -238,7 +241,8 @@ class _Benchmark:
         return ratios
 
     def _ratio(self, k: int, phase: str, workload: Workload | None, groups: list[list[float]]) -> Ratio:
-        interval = ratio_interval(groups, self._options.seed)
+        confidence = _PHASE_CONFIDENCE if workload is None else _CALLS_CONFIDENCE
+        interval = ratio_interval(groups, self._options.seed, confidence)
         effect = self._options.min_effect
         return Ratio(
             model=k,

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 
 from tfpare.ir.types import Array
 from tfpare.measure.types import MAX_SAMPLES, Interval, Latency, Verdict
 
-_RESAMPLES = 4000
-_CONFIDENCE = 0.95
-# Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom (any table).
-_STUDENT_T = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131),
-    *(2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
+_RESAMPLES = 2000
 
 
 def summarize(samples_ms: Sequence[float]) -> Latency:
@@ -46,50 +39,67 @@ def thin(groups: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], tuple[in
     return tuple(s for g in kept for s in g), tuple(len(g) for g in kept)
 
 
-def ratio_interval(log_ratios: Sequence[Sequence[float]], seed: int = 0) -> Interval:
-    """The ratio that pairs agree on, with a 95 % interval from a two-level bootstrap.
+def ratio_interval(log_ratios: Sequence[Sequence[float]], seed: int = 0, confidence: float = 0.95) -> Interval:
+    """The ratio that pairs agree on: exp of the mean over processes of the median over pairs of log(b / a).
 
-    The estimate is exp of the mean over processes of the median over pairs of log(b / a). A process has luck of its own
-    (where its memory lies, how its threads settle) that all its pairs share; therefore whole processes are drawn with
-    replacement first, then pairs within them. With few processes such an interval is too narrow, so its percentiles
-    are moved out as Student's t is wider than the normal distribution ("expanded percentile interval").
+    Two things make it uncertain, and the interval is the wider of theirs. Pairs scatter: a bootstrap draws the pairs of
+    each process with replacement. And a process has luck of its own that all its pairs share (where its memory lies,
+    how its threads settled): Student's t from the spread of the processes' medians. The bootstrap alone would call
+    luck a difference; t alone is too sure of itself where few processes agree by chance.
 
     Args:
         log_ratios: for each pair of processes, log(b / a) of each pair of turns.
         seed: of the resampling.
-
-    Source: Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician 69 (2015), section 5.
+        confidence: of the interval.
     """
     groups = [np.asarray(g, np.float64) for g in log_ratios if len(g)]
     if not groups:
-        return Interval(math.nan, math.nan, math.nan)
-    estimate = float(np.mean([np.median(g) for g in groups]))
+        return Interval(math.nan, math.nan, math.nan, confidence)
+    medians: Array = np.asarray([float(np.median(g)) for g in groups])
+    estimate = float(medians.mean())
     if len(groups) < 2:
-        return Interval(math.exp(estimate), 0.0, math.inf)  # one process says nothing about the luck of processes
-    drawn = _resampled(groups, np.random.default_rng(seed))
-    low, high = np.quantile(drawn, _expanded_tails(len(groups)))
-    return Interval(math.exp(estimate), math.exp(min(float(low), estimate)), math.exp(max(float(high), estimate)))
+        # One process says nothing about the luck of processes.
+        return Interval(math.exp(estimate), 0.0, math.inf, confidence)
+    half = student_t(confidence, len(groups) - 1) * float(medians.std(ddof=1)) / math.sqrt(len(groups))
+    low, high = _bootstrap(groups, np.random.default_rng(seed), confidence)
+    low, high = min(low, estimate - half), max(high, estimate + half)
+    return Interval(math.exp(estimate), math.exp(low), math.exp(high), confidence)
 
 
-def _resampled(groups: Sequence[Array], rng: np.random.Generator) -> Array:
-    """`[_RESAMPLES] float64`: estimates from processes, and pairs within them, drawn with replacement."""
-    medians = np.stack([_medians_of_resamples(g, rng) for g in groups])
-    columns = np.arange(_RESAMPLES)
-    drawn = np.zeros(_RESAMPLES)
-    for _ in groups:  # a process that is drawn twice has the same pairs in both places, which only widens the interval
-        drawn += medians[rng.integers(len(groups), size=_RESAMPLES), columns]
-    return drawn / len(groups)
+def _bootstrap(groups: Sequence[Array], rng: np.random.Generator, confidence: float) -> tuple[float, float]:
+    """Percentile interval of the mean of medians, pairs drawn with replacement within each process."""
+    drawn = np.mean([_medians_of_resamples(g, rng) for g in groups], axis=0)
+    low, high = np.quantile(drawn, ((1 - confidence) / 2, (1 + confidence) / 2))
+    return float(low), float(high)
 
 
 def _medians_of_resamples(group: Array, rng: np.random.Generator) -> Array:
     return np.median(group[rng.integers(len(group), size=(_RESAMPLES, len(group)))], axis=1)
 
 
-def _expanded_tails(processes: int) -> tuple[float, float]:
-    freedom = processes - 1
-    t = _STUDENT_T[freedom - 1] if freedom <= len(_STUDENT_T) else 1.96 + 2.5 / freedom  # within 0.002 of the quantile
-    tail = NormalDist().cdf(-math.sqrt(processes / freedom) * t)
-    return tail, 1.0 - tail
+def student_t(confidence: float, freedom: int) -> float:
+    """The t for which Student's distribution lies between −t and t with that probability, by bisection."""
+    low, high = 0.0, 1e6
+    while high - low > 1e-9 * max(1.0, high):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _student_within(middle, freedom) < confidence else (low, middle)
+    return high
+
+
+def _student_within(t: float, freedom: int) -> float:
+    """Probability of −t to t: a finite sum, since the degrees of freedom are a whole number.
+
+    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
+    """
+    angle = math.atan(t / math.sqrt(freedom))
+    cosine = math.cos(angle)
+    odd = freedom % 2 == 1
+    term, total = (cosine, 0.0) if odd else (1.0, 0.0)
+    for k in range(2 if odd else 1, freedom, 2):
+        total += term
+        term *= cosine * cosine * k / (k + 1)
+    total *= math.sin(angle)
+    return 2 / math.pi * (angle + total) if odd else total
 
 
 def verdict(interval: Interval, min_effect: float) -> Verdict:
@@ -102,8 +112,3 @@ def verdict(interval: Interval, min_effect: float) -> Verdict:
     if interval.high < 1 and interval.value <= 1 / (1 + min_effect):
         return Verdict.FASTER
     return Verdict.NONE
-
-
-def confidence_pct() -> int:
-    """Of the intervals, percent."""
-    return round(100 * _CONFIDENCE)

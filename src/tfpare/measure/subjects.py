@@ -55,7 +55,7 @@ def subjects(sources: list[Path], options: BenchmarkOptions, stack: ExitStack) -
         UsageError: no such signature, or models that cannot be called alike.
         UnsupportedModel: one is no model.
     """
-    paths = [_exported(source, stack) for source in sources]
+    paths = [exported(source, stack) for source in sources]
     model = read(paths[0], _read_options(options))[0]
     name = pick_signature(model.signatures, options.signature, sources[0])
     signature = model.signatures[name]
@@ -69,7 +69,8 @@ def _read_options(options: BenchmarkOptions) -> ReadOptions:
     return ReadOptions(options.tags, (), options.input_names, options.output_names)
 
 
-def _exported(source: Path, stack: ExitStack) -> Path:
+def exported(source: Path, stack: ExitStack) -> Path:
+    """The model's files; of a Keras file those of its export, which `stack` removes."""
     if sniff(source) != "keras":
         return source
     out = Path(stack.enter_context(TemporaryDirectory(prefix="tfpare-"))) / "exported"

@@ -200,11 +200,12 @@ class ModelTimes:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A ratio with its 95 % confidence interval."""
+    """A ratio with its confidence interval."""
 
     value: float
     low: float
     high: float
+    confidence: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)
