@@ -32,9 +32,11 @@ RULES = (
     "remove_redundant_squeeze",
     "remove_redundant_tile",
     "remove_redundant_transpose",
+    "remove_zero_bias",
     "remove_single_split",
     "merge_concat_constants",
 )
+_MAX_ROUNDS = 4  # a round exists for constants that rules uncovered and the passes after them evaluated
 
 
 @transform(effect=Effect.ROUNDING)
@@ -68,7 +70,12 @@ def fold_constants(
     _trust(model, declared)
     separate_bodies(model)
     pinned = _pin(model, frozenset(exclude_op), frozenset(exclude_node))
-    work.simplify(PASSES, RULES, PassOptions(max_folded_bytes=max_constant_size_in_bytes))
+    options = PassOptions(max_folded_bytes=max_constant_size_in_bytes)
+    for _ in range(_MAX_ROUNDS):
+        nodes = work.count_nodes()
+        work.simplify(PASSES, RULES, options)
+        if work.count_nodes() == nodes:
+            break
     for graph, node in pinned:
         graph.pinned.discard(node)
     work.prune()
