@@ -8,6 +8,7 @@ import numpy as np
 
 from tfpare.engine.effects import Effects
 from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.ops import typed_attrs
 from tfpare.ir.types import UNKNOWN, Array, Attr, DType, Shape, dtype
 
 
@@ -72,12 +73,11 @@ class Builder:
 
     def op(self, op: str, *inputs: Value, shape: Shape = UNKNOWN, **attrs: Attr) -> Value:
         """A new node; type attributes that the inputs determine need not be given. Returns its output 0."""
-        spec = self._graph.registry(op)
-        types = spec.type_attrs([v.dtype for v in inputs]) if spec is not None else {}
+        spec, types = self._graph.registry(op), [v.dtype for v in inputs]
         node = self._graph.add(
             op,
             inputs,
-            {**types, **attrs},
+            typed_attrs(spec, types, attrs),
             name=f"{self._root.name}/{op}",
             device=self._root.device,
             made_by=self._rule,

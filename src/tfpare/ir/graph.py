@@ -264,6 +264,10 @@ class Graph:
         """The nodes that compute outputs."""
         return {v.node for v in self.outputs.values()}
 
+    def held_nodes(self) -> set[Node]:
+        """The nodes that callers feed or fetch by name, that run for their effect, or that are pinned."""
+        return self.output_nodes() | {v.node for v in self.fed} | set(self.keep) | self.pinned
+
     def topological(self) -> list[Node]:
         """All nodes, inputs before readers; loops are cut at the back edges into Merge.
 

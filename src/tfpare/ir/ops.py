@@ -78,6 +78,11 @@ class OpSpec:
         return found
 
 
+def typed_attrs(spec: OpSpec | None, inputs: Sequence[DType], given: Mapping[str, Attr]) -> dict[str, Attr]:
+    """The attributes of a node: those given, and the types that follow from its inputs where its op is known."""
+    return {**(spec.type_attrs(inputs) if spec is not None else {}), **given}
+
+
 Registry: TypeAlias = "Callable[[str], OpSpec | None]"
 """Looks an op up by name; None when nobody registered it."""
 

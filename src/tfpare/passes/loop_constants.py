@@ -137,7 +137,7 @@ class _Frames:
 
 def _move_out(graph: Graph, result: PassResult) -> int:
     frames, moved = _Frames(graph), 0
-    held = graph.output_nodes() | graph.pinned | set(graph.keep) | {v.node for v in graph.fed}
+    held = graph.held_nodes()
     for const in [n for n in graph if n.op == "Const" and n.controls and frames.of(n)]:
         if const in held or not const.readers or any(r.op in _STAY for r in const.readers):
             result.decline("a Merge or NextIteration reads it, or a caller does", const.name)

@@ -27,7 +27,7 @@ def reduce_controls(model: Model, options: PassOptions) -> PassResult:
     """
     result = PassResult()
     for graph in model.all_graphs():
-        held = graph.output_nodes() | graph.pinned | set(graph.keep) | {v.node for v in graph.fed}
+        held = graph.held_nodes()
         for node in reversed(graph.topological()):
             if node not in held and _only_passes_on(node) and _is_smaller(node):
                 graph.replace_control(node, _sources(node))

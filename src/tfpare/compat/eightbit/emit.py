@@ -9,6 +9,7 @@ import numpy as np
 
 from tfpare.engine.placement import Placement, control_anchor
 from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.ops import typed_attrs
 from tfpare.ir.types import Array, Attr, dtype
 
 MODE = "MIN_FIRST"
@@ -36,9 +37,9 @@ class Emitter:
 
     def op(self, like: Node, op: str, inputs: Iterable[Value], name: str, **attrs: Attr) -> Node:
         """A node whose type attributes follow from its inputs, except those given."""
-        values, spec = list(inputs), self.graph.registry(op)
-        types = spec.type_attrs([v.dtype for v in values]) if spec is not None else {}
-        node = self.graph.add(op, values, {**types, **attrs}, name=name, device=like.device, made_by=self._made_by)
+        values = list(inputs)
+        known = typed_attrs(self.graph.registry(op), [v.dtype for v in values], attrs)
+        node = self.graph.add(op, values, known, name=name, device=like.device, made_by=self._made_by)
         self._placement.adopt([node], like)
         return node
 
@@ -81,8 +82,8 @@ class Emitter:
     def become(self, node: Node, op: str, inputs: Iterable[Value], **attrs: Attr) -> None:
         """Makes a node compute the same outputs in another way; its name, readers and control edges stay."""
         values, spec = list(inputs), self.graph.registry(op)
-        types = spec.type_attrs([v.dtype for v in values]) if spec is not None else {}
-        node.op, node.spec, node.made_by, node.attrs = op, spec, self._made_by, {**types, **attrs}
+        node.op, node.spec, node.made_by = op, spec, self._made_by
+        node.attrs = typed_attrs(spec, [v.dtype for v in values], attrs)
         self.graph.set_inputs(node, values)
 
     def become_dequantize(self, node: Node, value: Quantized) -> None:

@@ -57,10 +57,10 @@ def effective_range(low: float, high: float) -> tuple[float, float]:
 
 def _chain(graph: Graph, node: Node) -> list[Node]:
     """The ops above a FakeQuant that it can change places with, the next one first."""
-    needed = graph.output_nodes() | {v.node for v in graph.fed} | set(graph.keep) | graph.pinned
+    held = graph.held_nodes()
     chain: list[Node] = []
     reader, above = node, node.inputs[0].node
-    while above.op in _COMMUTING and list(above.readers) == [reader] and above not in needed:
+    while above.op in _COMMUTING and list(above.readers) == [reader] and above not in held:
         if above.device != node.device or reader in above.controls or above in reader.controls:
             break
         chain.append(above)

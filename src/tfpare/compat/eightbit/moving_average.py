@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.ops import typed_attrs
 from tfpare.ir.types import Attr, Shape, dtype
 
 DECAY = 0.999
@@ -64,6 +65,6 @@ class Averages:
         return self.graph.const(np.array(number, np.float32), name=name)
 
     def _op(self, op: str, inputs: Iterable[Value], name: str, **attrs: Attr) -> Value:
-        values, spec = list(inputs), self.graph.registry(op)
-        types = spec.type_attrs([v.dtype for v in values]) if spec is not None else {}
-        return self.graph.add(op, values, {**types, **attrs}, name=name).out()
+        values = list(inputs)
+        known = typed_attrs(self.graph.registry(op), [v.dtype for v in values], attrs)
+        return self.graph.add(op, values, known, name=name).out()

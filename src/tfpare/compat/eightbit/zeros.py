@@ -41,9 +41,10 @@ def _needs_zero(node: Node) -> bool:
 
 
 def _can_swap(graph: Graph, node: Node, measured: Node, rectifier: Node) -> bool:
-    needed = {v.node for v in (*graph.fed, *graph.outputs.values())} | set(graph.keep) | graph.pinned
     alone = list(node.readers) == [rectifier] and list(measured.readers) == [node]
-    free = not {node, measured, rectifier} & needed and not (node.controls or measured.controls or rectifier.controls)
+    free = not {node, measured, rectifier} & graph.held_nodes() and not (
+        node.controls or measured.controls or rectifier.controls
+    )
     reads_all = rectifier.inputs == tuple(node.out(k) for k in range(3)) and measured.inputs == node.inputs[:3]
     return rectifier.op in _RECTIFIERS and alone and free and reads_all and node["out_type"] == QUINT8
 
