@@ -5,26 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from tfpare.authoring import Array, Builder, Effect, Node, Value, any_, const, op, require, rewrite
+from tfpare.engine.pattern import Op, Pattern
 from tfpare.rewrites.padding import same_padding
 from tfpare.rewrites.symbolic_vectors import difference
 
 
-@rewrite(
-    op(
-        "BatchToSpaceND",
-        op(
-            "Conv2D",
-            op("SpaceToBatchND", any_("x"), const("block"), any_("paddings"), bind="split"),
-            any_("kernel"),
-            bind="conv",
-        ),
-        const("block_after"),
-        any_("crops"),
-        bind="join",
-    ),
-    effect=Effect.ROUNDING,
-    shares=("split",),
-)
+def atrous_conv(conv: str, kernel: Pattern) -> Op:
+    """How TensorFlow writes a dilated convolution of the given op with strided ones."""
+    split = op("SpaceToBatchND", any_("x"), const("block"), any_("paddings"), bind="split")
+    return op("BatchToSpaceND", op(conv, split, kernel, bind="conv"), const("block_after"), any_("crops"), bind="join")
+
+
+@rewrite(atrous_conv("Conv2D", any_("kernel")), effect=Effect.ROUNDING, shares=("split",))
 def fuse_atrous_conv(
     new: Builder,
     join: Node,

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfpare.authoring import Array, Builder, Effect, Node, Value, any_, const, op, require
+from tfpare.authoring import Array, Builder, Effect, Node, Value, const, require
 from tfpare.compat.rules import transform_rewrite
-from tfpare.rewrites.fuse_atrous_conv import atrous_padding, pad
+from tfpare.rewrites.fuse_atrous_conv import atrous_conv, atrous_padding, pad
 from tfpare.rewrites.padding import same_padding
 
 
-@transform_rewrite(
-    op(
-        "BatchToSpaceND",
-        op(
-            "DepthwiseConv2dNative",
-            op("SpaceToBatchND", any_("x"), const("block"), any_("paddings"), bind="split"),
-            const("kernel"),
-            bind="conv",
-        ),
-        const("block_after"),
-        any_("crops"),
-        bind="join",
-    ),
-    effect=Effect.ROUNDING,
-    shares=("split",),
-)
+@transform_rewrite(atrous_conv("DepthwiseConv2dNative", const("kernel")), effect=Effect.ROUNDING, shares=("split",))
 def fill_atrous_depthwise_kernel(
     new: Builder,
     join: Node,

@@ -40,8 +40,7 @@ def fuse_mirror_pad_into_conv(
 
     Declines when: the batch is not known to be one; the convolution has dilations, explicit padding, another layout
     than NHWC or another dtype than the fused op; it pads with zeros and its kernel is not constant or not finite; the
-    paddings are not constant, or pad the batch or the channels;
-    another node reads the padded tensor.
+    paddings are not constant, or pad the batch or the channels; another node reads the padded tensor.
     Source: the Graph Transform Tool's fuse_pad_and_conv.
     """
     _require_plain(new, conv, x)

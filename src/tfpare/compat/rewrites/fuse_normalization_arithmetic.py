@@ -50,9 +50,8 @@ def fuse_normalization_arithmetic(
         return y
 
     Declines when: x has not four dimensions, or is not float32; statistics are not known to have one number for each
-    last position of x (those with leading dimensions of 1 are squeezed); epsilon is no positive number; a
-    constant statistic holds NaN or infinity; another node
-    reads an inner node.
+    last position of x (those with leading dimensions of 1 are squeezed); epsilon is no positive number; a constant
+    statistic holds NaN or infinity; another node reads an inner node.
     Source: the Graph Transform Tool's fold_batch_norms_algebraic, which makes a node of an op that TensorFlow does not
     have; tf.nn.batch_normalization writes this arithmetic.
     """
