@@ -10,16 +10,14 @@ from pathlib import Path
 
 from tfpare.compat import driver
 from tfpare.compat.driver import Progress, TransformStep
+from tfpare.compat.freeze import freeze_model
 from tfpare.compat.work import Work
 from tfpare.errors import UnsupportedModel, UsageError
 from tfpare.io import graphdef, start, write
 from tfpare.io.read import ReadOptions, read, sniff
-from tfpare.passes.base import PASSES
-from tfpare.pipeline import Pipeline, StepReport, load_all
+from tfpare.pipeline import StepReport
 from tfpare.stats import file_bytes
 from tfpare.verifier import VerifyOptions, VerifyReport, verify
-
-_FREEZE = ("inline_functions", "freeze_variables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +134,8 @@ class _Job:
         if given.inputs or given.outputs:
             raise UsageError("A SavedModel says in its signatures what its inputs and outputs are; leave them out.")
         models = read(self.source, ReadOptions(given.tags, given.signatures, frozen=True))
-        load_all()
         for model in models:
-            Pipeline([PASSES[name] for name in _FREEZE], []).run(model)
+            freeze_model(model)
         return [Work.from_model(model) for model in models]
 
     def _write(self, works: list[Work], place: Path) -> Path:

@@ -15,7 +15,7 @@ from tfpare.ir.model import Model, variable_key
 from tfpare.passes.base import PASSES
 from tfpare.pipeline import Pipeline, load_all
 
-_PASSES = ("inline_functions", "freeze_variables")
+_FREEZE = ("inline_functions", "freeze_variables")
 
 
 def freeze_graph(
@@ -75,8 +75,7 @@ def freeze_graph(
         model = _of_checkpoint(input_graph, input_meta_graph, input_checkpoint, outputs)
     denied = {*_names(variable_names_denylist), *_names(variable_names_blacklist)}
     left = _restrict(model, set(_names(variable_names_whitelist)), denied)
-    load_all()
-    Pipeline([PASSES[name] for name in _PASSES], []).run(model)
+    freeze_model(model)
     _demand_frozen(model, left)
     graph_def = whole_graph.new_graph_def()
     write_v1.fill_graph_def(model, graph_def, share=False)
@@ -87,6 +86,12 @@ def freeze_graph(
     if output_graph:
         graphdef.write_graphdef(graph_def, Path(os.path.expanduser(output_graph)))
     return graph_def
+
+
+def freeze_model(model: Model) -> None:
+    """Makes the variables that have a stored value constants, in place."""
+    load_all()
+    Pipeline([PASSES[name] for name in _FREEZE], []).run(model)
 
 
 def _names(text: str | Iterable[str] | None) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Any
 from tfpare import pipeline
 from tfpare.compat import rules as own_rules
 from tfpare.engine.rule import RULES
-from tfpare.errors import UnsupportedModel
 from tfpare.io import graphdef, v1, whole_graph, write_v1
 from tfpare.ir.model import Model, Signature, Variable
 from tfpare.passes.base import PASSES, PassOptions
@@ -198,12 +197,3 @@ class Work:
         """Forgets what happened since."""
         self._model = None
         self._meta_graph, self.signatures, self.variables, self.wants_defaults = snapshot
-
-    def demand(self, condition: object, message: str) -> None:
-        """Refuses to go on.
-
-        Raises:
-            UnsupportedModel: the condition is false.
-        """
-        if not condition:
-            raise UnsupportedModel(message)

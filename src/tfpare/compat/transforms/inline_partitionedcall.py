@@ -33,7 +33,7 @@ def inline_partitionedcall(work: Work) -> None:
 
 
 def _check(node: Any, functions: Any) -> None:
-    if node.attr["f"].WhichOneof("value") != "func" if "f" in node.attr else True:
+    if "f" not in node.attr or node.attr["f"].WhichOneof("value") != "func":
         raise UnsupportedModel(f"{node.op} {node.name!r} has no attribute f that names a function.")
     called = node.attr["f"].func.name
     if called not in functions:

@@ -61,8 +61,7 @@ def _replace(
         "max": (high.astype(np.float32), FLOAT32),
     }
     refs = [constant.add_beside(f"{node_def.name}_quantized_{part}", *value) for part, value in parts.items()]
-    del node_def.input[:]
-    node_def.input.extend(refs)
+    constant.body.set_inputs(node_def, refs, ())
     node_def.op = "Dequantize"
     node_def.attr.clear()
     for key, value in {"T": type_, **attrs}.items():
