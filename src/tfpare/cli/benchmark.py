@@ -44,7 +44,7 @@ def benchmark(
             metavar="N", min=0.0, help="Calls a second that arrive at random and do not wait for the model (Poisson)."
         ),
     ] = 0.0,
-    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Fresh processes for each model.")] = 5,
+    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Fresh processes for each model.")] = 7,
     min_seconds: Annotated[
         float, typer.Option(metavar="S", min=0.0, help="Warm calls of each kind take at least so long.")
     ] = 10.0,

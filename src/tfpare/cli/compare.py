@@ -42,7 +42,7 @@ def compare(
     output: Annotated[str | None, typer.Option(metavar="KEY", help="Output that metrics look at.")] = None,
     batch: Annotated[str, typer.Option(metavar="1,8,32", help="Rows of a timed call.")] = "1",
     streams: Annotated[int, typer.Option(metavar="N", min=1, help="Callers at the same time.")] = 1,
-    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Fresh processes for each model.")] = 5,
+    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Fresh processes for each model.")] = 7,
     min_seconds: Annotated[
         float, typer.Option(metavar="S", min=0.0, help="Warm calls of each kind take at least so long.")
     ] = 10.0,

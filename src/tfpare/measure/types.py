@@ -58,7 +58,7 @@ class BenchmarkOptions:
     batches: tuple[int, ...] = (1,)
     streams: int = 1
     rate: float = 0.0
-    repeats: int = 5
+    repeats: int = 7
     min_seconds: float = 10.0
     min_runs: int = 50
     min_effect: float = 0.03

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tfpare.measure.types import Interval, Ratio, Verdict, Workload
 
-
 _USELESS = 100.0  # from ten times faster to ten times slower
 
 
@@ -48,7 +47,7 @@ def in_words(ratio: Ratio) -> str:
 
 def _between(interval: Interval) -> str:
     if not math.isfinite(interval.high):
-        return "one process each tells nothing about the spread between processes: --repeats 5"
+        return "one process each tells nothing about the spread between processes: --repeats 7"
     if interval.high / interval.low > _USELESS:
         return "the processes scatter too much to tell: more --repeats, or a quieter machine"
     return f"between {times_as_fast(interval.low)} and {times_as_fast(interval.high)}"
