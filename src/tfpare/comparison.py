@@ -190,7 +190,7 @@ def _count(
 
 
 def _judge_loss(tally: _Tally, budget: Budget, *, chosen: bool) -> None:
-    """The demands of a budget that no single input can answer; a tolerance that the user chose replaces that of SQNR."""
+    """The demands of a budget that no single input can answer; a tolerance of the user replaces that of SQNR."""
     if tally.unequal and tally.equal >= budget.min_agreement * tally.entries:
         tally.result.note = f"{tally.entries - tally.equal} of {tally.entries} entries differ"
         tally.unequal.clear()

@@ -66,8 +66,8 @@ def optimize(
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="fp16|keep",
-            help="fp16: weights stored as float16, half the file. [keep]",
+            metavar="bf16|fp16|keep",
+            help="Half the file. bf16: computed in bfloat16, faster. fp16: only stored as float16. [keep]",
         ),
     ] = None,
     force: Annotated[
