@@ -17,4 +17,3 @@ def flatten_atrous_conv(work: Work) -> None:
     Source: the Graph Transform Tool's flatten_atrous_conv.
     """
     work.simplify(rules=["fuse_atrous_conv", "fill_atrous_depthwise_kernel"])
-    work.prune()
