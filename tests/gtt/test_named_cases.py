@@ -617,10 +617,20 @@ def test_sg_concat_reader(kept):
 
 
 def assert_stays(columns, axis):
-    before = lookup(numbers("w", 5, columns), axis=axis)
-    ids = {"ids": np.zeros(3, np.int64)}
-    after = check(before, ["ids"], ["output"], "sparsify_gather", most=len(before.node), feeds=ids)
-    assert ops(after) == ops(before)
+    """A lookup that no table can do stays, and does not keep another one from becoming a table."""
+
+    def make(v1, found, dense):
+        del dense
+        v1.identity(found, name="output")
+        ids = found.graph.get_tensor_by_name("ids:0")
+        v1.gather(v1.constant(SPARSE, name="narrow"), ids, name="other")
+
+    before, ids = lookup(numbers("w", 5, columns), axis=axis, after=make), np.zeros(3, np.int64)
+    after = transform(before, ["ids"], ["output", "other"], "sparsify_gather")
+    assert ops(after)["GatherV2"] == ops(after)["LookupTableFind"] == 1
+    was, found = (looked_up(graph_def, ids, "output", "other") for graph_def in (before, after))
+    for one, other in zip(was, found, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_sg_wide():
