@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,11 +19,11 @@ from tfpare.execution import ModelRunner, RunRefused, Runtime
 from tfpare.io import write
 from tfpare.io.naming import name_outputs
 from tfpare.io.read import ReadOptions, read
-from tfpare.ir.graph import Graph, Node
+from tfpare.ir.graph import Graph, Node, functions_of
 from tfpare.ir.model import Model, Signature, TensorInfo
 from tfpare.ir.types import Array
 from tfpare.pipeline import make_pipeline
-from tfpare.reference import draws_random_numbers
+from tfpare.reference import is_random
 
 _MOST_NODES = 600  # of one signature; a picture has no room for more
 _MOST_WEIGHT_BYTES = 1_000_000_000  # each model is in memory about three times while it is frozen and loaded
@@ -100,8 +100,6 @@ class _Frozen:
         model = models[0]
         if sum(v.n_bytes for v in model.variables.values()) + _const_bytes(model) > _MOST_WEIGHT_BYTES:
             raise TfpareError(f"its weights are larger than {_MOST_WEIGHT_BYTES / 1e9:.0f} GB")
-        if draws_random_numbers(model):
-            raise TfpareError("it draws random numbers")
         make_pipeline("exact", only=_FREEZE).run(model)
         name_outputs(model.graphs[0])  # as the writer does
         self.signatures = dict(model.signatures)
@@ -134,18 +132,31 @@ def _tensors(signature: Signature) -> Iterator[str]:
 
 
 def _ancestors(graph: Graph, roots: Sequence[Node]) -> set[Node]:
-    """What the roots need, without what only constants need (their values are not the model's answers)."""
+    """What the roots need, without constants and what is computed from them, and without what chance decides."""
     seen, stack = set[Node](), list(roots)
     while stack:
         node = stack.pop()
         if node not in seen:
             seen.add(node)
             stack.extend(v.node for v in node.inputs)
-    varying = set[Node]()
+    return (seen & _downstream(graph, _is_placeholder)) - _downstream(graph, _may_be_random)
+
+
+def _downstream(graph: Graph, is_source: Callable[[Node], bool]) -> set[Node]:
+    found = set[Node]()
     for node in graph.topological():
-        if node.op.startswith("Placeholder") or any(v.node in varying for v in node.inputs):
-            varying.add(node)
-    return seen & varying
+        if is_source(node) or any(v.node in found for v in node.inputs):
+            found.add(node)
+    return found
+
+
+def _is_placeholder(node: Node) -> bool:
+    return node.op.startswith("Placeholder")
+
+
+def _may_be_random(node: Node) -> bool:
+    """Random ops, and those that run functions with state: theirs may be."""
+    return is_random(node.op) or (bool(functions_of(node)) and node.is_effectful)
 
 
 def _compare(before: _Frozen, after: _Frozen, name: str, feeds: Mapping[str, Array], runtime: Runtime) -> LayerReport:

@@ -179,5 +179,9 @@ def writes_state(model: Model) -> bool:
 
 def draws_random_numbers(model: Model) -> bool:
     """Whether some op gives other values at each call (seeded or not)."""
-    ops = {n.op for g in model.all_graphs() for n in g}
-    return any(op.startswith(_RANDOM) or op.endswith(_RANDOM_ENDINGS) for op in ops)
+    return any(is_random(op) for op in {n.op for g in model.all_graphs() for n in g})
+
+
+def is_random(op: str) -> bool:
+    """Whether an op gives other values at each call."""
+    return op.startswith(_RANDOM) or op.endswith(_RANDOM_ENDINGS)

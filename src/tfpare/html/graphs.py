@@ -53,7 +53,7 @@ def graph_data(records: Iterable[ModelRecord]) -> dict[str, Any]:
 def _pair(
     name: str, before: GraphRecord | None, after: GraphRecord | None, record: ModelRecord, texts: _Table
 ) -> dict[str, Any]:
-    sides = before.nodes if before else [], after.nodes if after else []
+    sides = _shown(before), _shown(after)
     label = (after or before or GraphRecord(name, name)).label
     tags = f" (tags {', '.join(record.tags)})" if record.tags and record.tags != ("serve",) else ""
     return {
@@ -63,6 +63,13 @@ def _pair(
         "commits": [_commit(c, texts) for c in record.commits if c.graph == name],
         "removed": [[texts(n), texts(step)] for n, step in record.removed.get(name, {}).items()],
     }
+
+
+def _shown(graph: GraphRecord | None) -> list[NodeRecord]:
+    """All nodes but handles that nobody reads, of which a function has one for every variable of its model."""
+    nodes = graph.nodes if graph else []
+    read = {split_reference(i)[0] for n in nodes for i in n.inputs}
+    return [n for n in nodes if n.name in read or not _is_handle(n)]
 
 
 def _commit(commit: Commit, texts: _Table) -> list[Any]:
@@ -120,5 +127,8 @@ def _varying(nodes: list[NodeRecord]) -> set[str]:
 
 def _is_fed(node: NodeRecord) -> bool:
     """Whether a value of the outside enters here: no inputs, nothing stored, no handle of a variable or table."""
-    is_handle = any(t.startswith("resource") for t in node.outputs)
-    return not is_handle and node.op not in _STORED and not any(split_reference(i)[1] >= 0 for i in node.inputs)
+    return not _is_handle(node) and node.op not in _STORED and not any(split_reference(i)[1] >= 0 for i in node.inputs)
+
+
+def _is_handle(node: NodeRecord) -> bool:
+    return any(t.startswith("resource") for t in node.outputs)

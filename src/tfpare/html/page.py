@@ -34,13 +34,14 @@ _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", 
 
 def render_page(report: OptimizeReport) -> str:
     """The page of one run."""
-    scripts = [_vendored(), _own_script()]
+    scripts, graphs = [_vendored(), _own_script()], graph_data(report.records)
     return _template().render(
         report=report,
         policy=_policy(scripts),
         style=Markup(_asset("static/page.css")),
         scripts=[Markup(s) for s in scripts],
-        data=_embedded(_data(report)),
+        data=_embedded(_data(report, graphs)),
+        graphs=graphs,
         tiles=tiles(report),
         summary=summary(report),
         answers=verdict(report.verification) if report.verification else "not compared (--no-verify)",
@@ -116,7 +117,7 @@ def _embedded(data: object) -> Markup:
     return Markup(text)
 
 
-def _data(report: OptimizeReport) -> dict[str, object]:
+def _data(report: OptimizeReport, graphs: dict[str, Any]) -> dict[str, object]:
     times = charts.op_times(report)
     models = report.benchmark.models if report.benchmark else []
     return {
@@ -125,7 +126,7 @@ def _data(report: OptimizeReport) -> dict[str, object]:
         "times": charts.bars(times) if times else None,
         "latencies": [charts.latencies(pair) for pair in charts.workloads(models)],
         "layers": [charts.layer_points(one) for one in report.layers if one.layers],
-        "graphs": graph_data(report.records),
+        "graphs": graphs,
         "explanations": _explanations(report),
     }
 

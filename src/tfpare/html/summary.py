@@ -9,7 +9,7 @@ from statistics import median
 from tfpare.api_types import OptimizeReport
 from tfpare.measure.types import BenchmarkReport, Ratio, Verdict
 from tfpare.measure.words import in_words, times_as_fast, workload_words
-from tfpare.tables import in_bytes, in_ms, number, share
+from tfpare.tables import in_bytes, in_ms, in_seconds, number, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _times(benchmark: BenchmarkReport) -> Iterator[Row]:
         ("load", "load", first.load_s, second.load_s),
     ):
         if a and b:
-            yield Row(name, in_ms(median(a)), in_ms(median(b)), _in_words(ratios.get((phase, None))))
+            yield Row(name, in_seconds(median(a)), in_seconds(median(b)), _in_words(ratios.get((phase, None))))
     if first.memory.running_peak and second.memory.running_peak:
         a, b = first.memory.running_peak, second.memory.running_peak
         yield _bytes_row("memory while running (peak)", a, b)

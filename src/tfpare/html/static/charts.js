@@ -71,8 +71,10 @@ function pieCharts(rows) {
   }));
 }
 
+/** The larger of an op's shares before and after; what is already a sum of several ops comes last. */
 function weight(rows, k) {
-  return rows.names[k].endsWith(" others") ? -1 : Math.max(rows.before[k], rows.after[k]);
+  const total = (side) => rows[side].reduce((sum, v) => sum + v, 0) || 1;
+  return rows.names[k].endsWith(" others") ? -1 : Math.max(rows.before[k] / total("before"), rows.after[k] / total("after"));
 }
 
 const medianLines = {
@@ -96,7 +98,7 @@ const medianLines = {
 
 function latencyChart(id, rows) {
   const side = (label, k) => ({
-    label: `${label}, median ${milliseconds(rows.medians[k])}` + (rows.beyond[k] ? `, ${rows.beyond[k]} calls beyond the picture` : ""),
+    label: `${label}, median ${milliseconds(rows.medians[k])}` + (rows.beyond[k] ? `, ${count(rows.beyond[k], "call", "calls")} beyond the picture` : ""),
     data: rows.middles.map((x, j) => ({ x, y: 100 * rows.shares[k][j] })),
     borderColor: colour(label), backgroundColor: `${colour(label)}55`, fill: "origin", stepped: "middle", pointRadius: 0, borderWidth: 1.5,
   });

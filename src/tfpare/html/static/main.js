@@ -170,7 +170,7 @@ class Search {
     if (!found.length) this.list.append(make("li", { class: "dim" }, "nothing has this in its name or op"));
   }
 
-  /** Nodes of both sides; those whose last part begins with the text come first. */
+  /** Nodes of both sides: first what is no weight, and of these first those whose last part begins with the text. */
   matches(text) {
     const found = new Map();
     for (const side of ["before", "after"]) {
@@ -178,10 +178,15 @@ class Search {
         if (!node.name.toLowerCase().includes(text) && !node.op.toLowerCase().includes(text)) continue;
         const known = found.get(node.name);
         if (known) known.sides.push(side);
-        else found.set(node.name, { name: node.name, op: node.op, sides: [side], first: lastPart(node.name).toLowerCase().startsWith(text) });
+        else found.set(node.name, { name: node.name, op: node.op, sides: [side], rank: Search.rank(node, text) });
       }
     }
-    return [...found.values()].sort((a, b) => Number(b.first) - Number(a.first));
+    return [...found.values()].sort((a, b) => a.rank - b.rank);
+  }
+
+  static rank(node, text) {
+    const begins = lastPart(node.name).toLowerCase().startsWith(text);
+    return (node.varies ? 0 : 2) + (begins ? 0 : 1);
   }
 }
 

@@ -1,0 +1,144 @@
+"""The page as text, and the numbers that it shows."""
+
+import json
+
+import pytest
+
+from tests.html import runs
+from tfpare.errors import UsageError
+from tfpare.html import charts
+from tfpare.html.files import check_page, write_page
+from tfpare.html.graphs import graph_data
+from tfpare.html.op_bytes import bytes_by_op
+from tfpare.html.page import render_page
+from tfpare.html.run_file import read_benchmark, read_run
+from tfpare.html.summary import summary, tiles
+from tfpare.recording import GraphRecord, ModelRecord, NodeRecord
+from tfpare.to_json import to_json
+
+
+def test_a_stored_run_gives_the_same_page(tmp_path):
+    run = tmp_path / "run.json"
+    run.write_text(json.dumps(to_json(runs.small())))
+    assert render_page(read_run(run)) == render_page(runs.small())
+
+
+def test_a_stored_benchmark_joins_a_run(tmp_path):
+    stored = tmp_path / "b.json"
+    stored.write_text(json.dumps(to_json(runs.benchmark())))
+    assert read_benchmark(stored) == runs.benchmark()
+    alone = runs.benchmark()
+    alone.models.pop()
+    stored.write_text(json.dumps(to_json(alone)))
+    with pytest.raises(UsageError, match="measures 1 models"):
+        read_benchmark(stored)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "Invalid JSON"), ("{}", "input"), ('{"error": "no", "exit_code": 1}', "input")]
+)
+def test_other_files_are_refused(tmp_path, text, message):
+    run = tmp_path / "run.json"
+    run.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        read_run(run)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_run(tmp_path / "none.json")
+
+
+def test_places_are_refused_before_any_work(tmp_path):
+    page = tmp_path / "r.html"
+    check_page(page, overwrite=False)
+    write_page("<p>é \ud800", page)
+    assert page.read_text(encoding="utf-8") == "<p>é ?"
+    assert list(tmp_path.iterdir()) == [page]
+    with pytest.raises(UsageError, match="--overwrite"):
+        check_page(page, overwrite=False)
+    check_page(page, overwrite=True)
+    with pytest.raises(UsageError, match="is a directory"):
+        check_page(tmp_path, overwrite=True)
+    with pytest.raises(UsageError, match="does not exist"):
+        check_page(tmp_path / "no" / "r.html", overwrite=False)
+
+
+def test_hostile_names_are_text():
+    page = render_page(runs.hostile())
+    embedded = page[page.index('id="data">') :]
+    embedded = embedded[: embedded.index("</script>")]
+    for character in ("<", "&", "\u2028", "\u2029"):
+        assert character not in embedded.removeprefix('id="data">')
+    outside = page.replace(embedded, "")
+    assert "<script>window" not in outside
+    assert "<img" not in outside
+    assert "{{" not in outside.split("<script>")[0].replace("{{ 7 * 7 }}", "")
+
+
+def test_first_numbers():
+    found = {t.name: (t.value, t.tone) for t in tiles(runs.small())}
+    assert found == {
+        "answers": ("same", "good"),
+        "latency": ("2.00× faster", "good"),
+        "files": ("-20 %", "good"),
+        "nodes": ("-29 %", "good"),
+    }
+    rows = {r.name: (r.before, r.after) for r in summary(runs.small())}
+    assert rows["median latency, batch 1"] == ("10.1 ms", "5.08 ms")
+    assert rows["files in a zip"] == ("2.0 kB", "2.0 kB")
+    assert "latency" not in {t.name for t in tiles(runs.small(times=False))}
+
+
+def test_bytes_count_for_the_op_that_uses_them():
+    graph = GraphRecord(
+        "main",
+        "main",
+        [
+            NodeRecord("v", "VarHandleOp", weight_bytes=100),
+            NodeRecord("r", "ReadVariableOp", ["v", "^w"]),
+            NodeRecord("m", "MatMul", ["x", "r"]),
+            NodeRecord("w", "Const", weight_bytes=7),
+            NodeRecord("p", "Split", ["w:0"]),
+            NodeRecord("lost", "Const", weight_bytes=3),
+        ],
+    )
+    assert bytes_by_op([graph]) == {"MatMul": 100, "Split": 7, "unread": 3}
+
+
+def test_bars_sum_up_what_does_not_fit():
+    many = [charts.Pair(f"op{k}", 20 - k, 0) for k in range(20)]
+    rows = charts.bars(many)
+    assert rows["names"][-1] == "6 others"
+    assert sum(rows["before"]) == sum(p.before for p in many)
+
+
+def test_histograms_share_bins_and_count_what_is_beyond():
+    warm = charts.workloads(runs.benchmark().models)[0]
+    rows = charts.latencies(warm)
+    assert len(rows["middles"]) == len(rows["shares"][0]) == len(rows["shares"][1])
+    assert sum(rows["shares"][1]) == pytest.approx(1)
+    assert rows["medians"] == pytest.approx([10.08, 5.08])
+
+
+def test_graphs_know_what_changed():
+    data = graph_data(runs.small().records)
+    texts, (pair,) = data["texts"], data["pairs"]
+    status = {texts[n[0]]: n[6] for n in pair["before"]}
+    assert status == {
+        "x": 0,
+        "net/conv/kernel": 2,
+        "net/conv/Conv2D": 2,
+        "net/bn/scale": 2,
+        "net/bn/mul": 1,
+        "net/relu": 0,
+        "y": 0,
+    }
+    varies = {texts[n[0]] for n in pair["after"] if n[7]}
+    assert varies == {"x", "net/bn/mul", "net/relu", "y"}
+
+
+def test_handles_that_nobody_reads_and_graphs_that_are_too_large_are_left_out(monkeypatch):
+    handle = NodeRecord("v", "_Arg", outputs=["resource[]"])
+    record = ModelRecord((), [GraphRecord("main", "main", [handle])], [])
+    assert graph_data([record])["pairs"][0]["before"] == []
+    monkeypatch.setattr("tfpare.html.graphs.MOST_NODES", 10)
+    data = graph_data(runs.small().records)
+    assert (data["pairs"], data["left_out"]) == ([], 1)
