@@ -23,11 +23,14 @@ def choose_output(signature: Signature, wanted: str) -> str:
         return wanted
     if len(outputs) == 1:
         return next(iter(outputs))
-    named = [name for name in _USUAL if name in outputs and outputs[name].dtype.is_float]
     likely = [key for key, info in outputs.items() if _looks_like_scores(info)]
-    found = [key for key in named if key in likely] or likely if len(likely) != 1 else likely
-    if len(found) == 1 or (found and found[0] in named):
-        return found[0]
+    usual = [name for name in _USUAL if name in likely]
+    floats = [key for key, info in outputs.items() if info.dtype.is_float]
+    if usual:
+        return usual[0]
+    for only in (likely, floats):
+        if len(only) == 1:
+            return only[0]
     raise UsageError(
         f"Signature {signature.name!r} has the outputs {', '.join(sorted(outputs))}: say with --output which one the "
         "metric looks at."
