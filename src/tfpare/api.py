@@ -180,8 +180,9 @@ class _Job:
             report = verifier.compare(staged)
         if report.ok:
             return report
-        with self.phase("find the cause"):
-            report.first_difference = self._find_cause(verifier, path)
+        if report.differs:
+            with self.phase("find the cause"):
+                report.first_difference = self._find_cause(verifier, path)
         raise VerificationError(_failure(report), report)
 
     def _compare_layers(self, verifier: Verifier | None, staged: Path, path: Path) -> list[LayerReport]:
@@ -222,6 +223,12 @@ def _verification(options: OptimizeOptions) -> VerifyOptions:
 
 
 def _failure(report: VerifyReport) -> str:
+    if not report.differs:
+        why = " ".join(report.notes)
+        return (
+            f"Whether the optimized model answers the same could not be found out; nothing was written. {why} Give "
+            "inputs that the original accepts here with --data, or write it unproven with --no-verify."
+        )
     bad = [o for o in report.outputs if not o.ok]
     worst = max(bad, key=lambda o: o.max_rel) if bad else None
     where = "" if worst is None else (

@@ -125,9 +125,15 @@ class Pipeline:
                 self.recorder.begin(model)
         self._simplify(model, progress)
         self._convert_layout(model, progress)
+        changed = False
         for count in range(len(self._levels)):
             self._rules([r for level in self._levels[: count + 1] for r in level], model, progress)
-            self._simplify(model, progress)
+            changed = self._simplify(model, progress)
+        for _ in range(_MAX_ROUNDS if changed else 0):  # what was folded last may let a rule match
+            before = _edits(model)
+            self._rules(self.rules, model, progress)
+            if _edits(model) == before or not self._simplify(model, progress):
+                break
         self._convert_precision(model, progress)
         for name in _FINISH:
             self._pass(name, model, progress)
@@ -146,12 +152,16 @@ class Pipeline:
         if asked is not None:
             self._pass(asked, model, progress)
 
-    def _simplify(self, model: Model, progress: Progress) -> None:
-        for _ in range(_MAX_ROUNDS):
+    def _simplify(self, model: Model, progress: Progress) -> bool:
+        """Whether something changed but for merging."""
+        rounds = 0
+        while rounds < _MAX_ROUNDS:
             changes = {name: self._pass(name, model, progress) for name in _SIMPLIFY}
             if not sum(changes.values()) - changes["merge_duplicates"]:
                 break
+            rounds += 1
         self._pass("merge_duplicates", model, progress)
+        return rounds > 0
 
     def _done(self) -> bool:
         return self.stop_after is not None and len(self.steps) >= self.stop_after

@@ -97,6 +97,11 @@ class VerifyReport:
     first_difference: str = ""
 
     @property
+    def differs(self) -> bool:
+        """Whether some answer is known to be wrong; a report that is not ok without that has nothing to compare."""
+        return any(not o.ok and o.settled for o in self.outputs)
+
+    @property
     def max_rel(self) -> float:
         """Largest relative difference of all outputs."""
         return max((o.max_rel for o in self.outputs), default=0.0)

@@ -84,3 +84,25 @@ def test_a_shape_keeps_the_effect_behind_its_value():
         session.run(init)
         assert session.run("y:0").tolist() == [2]
         assert session.run("counter:0").tolist() == [1, 1]
+
+
+def test_rules_run_again_after_the_last_folding():
+    source = """
+x = input(float32[2,3,4])
+s = Shape(x)
+one = const(int32, [1])
+end = const(int32, [3])
+step = const(int32, [1])
+tail = StridedSlice(s, one, end, step)
+zero = const(int32, 0)
+n = Prod(tail, zero)
+rows = const(int32, -1)
+target = Pack(rows, n)
+r = Reshape(x, target)
+again = Reshape(r, target)
+y = Relu(again)
+return y
+"""
+    once = run_pipeline(parse(source))
+    twice = run_pipeline(run_pipeline(parse(source)))
+    assert len(once) == len(twice) == 4
