@@ -16,7 +16,8 @@ from tfpare.measure.types import BenchmarkOptions, Workload
 # against the moment in which the caches change hands.
 _TURN_S, _SHORTEST_TURN_S = 0.05, 0.01
 _FEWEST_TURNS = 8  # in one process: the median of fewer ratios is easily moved by one of them
-_RATE_TURN_S = 1.0  # a queue needs time to form
+# Where calls arrive by themselves: a queue needs time to form.
+_RATE_TURN_S, _RATE_TURN_CALLS, _FEWEST_RATE_TURNS = 1.0, 20, 2
 _MOST_CALLS = 5000
 _SETTLE_BELOW_S = 0.02  # slower calls hardly notice cold caches
 _NOT_FED_SHARE = 0.5  # of the time, for the calls without feeding
@@ -64,14 +65,15 @@ def take_turns(
     share = _NOT_FED_SHARE if not workload.feeding and workload.rate == 0 else 1.0
     enough_s = share * options.min_seconds / options.repeats
     enough_runs = math.ceil(options.min_runs / options.repeats)
+    fewest = _FEWEST_RATE_TURNS if workload.rate > 0 else _FEWEST_TURNS
     recorded, turn = [Recorded() for _ in processes], 0
-    while turn < _FEWEST_TURNS or any(r.seconds < enough_s or r.count < enough_runs for r in recorded):
+    while turn < fewest or any(r.seconds < enough_s or r.count < enough_runs for r in recorded):
         order = list(range(len(processes)))
         for k in order if (turn + repeat) % 2 == 0 else reversed(order):  # A B B A: what drifts hits both alike
             _turn(processes[k], workload, recorded[k], call_s, enough_s, 1000 * repeat + turn + options.seed)
         turn += 1
         least = min(recorded, key=lambda r: r.seconds)
-        tick(min(1.0, least.seconds / max(enough_s, 1e-9), least.count / enough_runs, turn / _FEWEST_TURNS))
+        tick(min(1.0, least.seconds / max(enough_s, 1e-9), least.count / enough_runs, turn / fewest))
     return recorded
 
 
@@ -79,7 +81,7 @@ def _turn(
     process: MeasuredProcess, workload: Workload, into: Recorded, call_s: float, enough_s: float, seed: int
 ) -> None:
     if workload.rate > 0:
-        length = max(min(enough_s / _FEWEST_TURNS, _RATE_TURN_S), 5 / workload.rate)
+        length = max(_RATE_TURN_S, _RATE_TURN_CALLS / workload.rate)
         samples, seconds, due_s = process.open_loop(workload, length, seed)
         into.due_s += due_s
         into.late_s += max(0.0, seconds - due_s - float(samples.min()))
