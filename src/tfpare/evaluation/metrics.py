@@ -135,8 +135,9 @@ def _among_best(batch: Labelled, count: int, metric: str) -> Array:
     """
     scores = _scores(batch, metric)
     labels = class_labels(batch, scores.shape[1])[:, np.newaxis]
-    own = scores[np.arange(len(scores)), labels[:, 0]][:, np.newaxis]
-    is_tie_before = np.equal(scores, own) & np.less(np.arange(scores.shape[1]), labels)
+    own = np.take_along_axis(scores, labels, axis=1)
+    places = np.arange(scores.shape[1], dtype=np.int64)
+    is_tie_before = np.equal(scores, own) & np.less(places, labels)
     before = np.count_nonzero(np.greater(scores, own) | is_tie_before, axis=1)
     return np.less(before, count) & ~np.any(np.isnan(scores), axis=1)
 
