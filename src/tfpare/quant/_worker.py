@@ -1,0 +1,80 @@
+"""The child process that measures ranges: `python -m tfpare.quant._worker`. Values stay here, summaries leave."""
+# TensorFlow ships no type information: what comes from it is unknown here, and stays in this file.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportMissingImports=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tfpare import framing
+from tfpare._worker import error_text, serve_and_exit, take_pipes
+from tfpare.ir.types import Array
+from tfpare.quant.observers import Observer, merge_states
+
+
+class Measurer:
+    """A graph with an observer for each tensor of interest.
+
+    Args:
+        path: of the GraphDef.
+        chunks: names of tensors that are fetched together.
+        keeps_histogram: whether observers keep one.
+    """
+
+    def __init__(self, path: str, chunks: list[list[str]], keeps_histogram: bool) -> None:
+        import tensorflow as tf
+
+        from tfpare.io.graphdef import read_graphdef
+
+        graph: Any = tf.Graph()
+        with graph.as_default():
+            tf.graph_util.import_graph_def(read_graphdef(Path(path)), name="")
+        self._session: Any = tf.compat.v1.Session(graph=graph)
+        self._chunks = chunks
+        self.observers = {name: Observer(keeps_histogram) for chunk in chunks for name in chunk}
+
+    def run(self, feeds: dict[str, Array]) -> str:
+        """Feeds a batch; returns the first tensor that holds NaN or infinities, or nothing."""
+        for chunk in self._chunks:
+            for name, value in zip(chunk, self._session.run(chunk, feeds), strict=True):
+                if not self.observers[name].update(value):
+                    return name
+        return ""
+
+
+def _serve(read: Callable[[int], bytes], out: BinaryIO) -> None:
+    measurer: Measurer | None = None
+    while True:
+        header, arrays = framing.receive(read)
+        try:
+            if header["do"] == "load":
+                measurer = Measurer(header["path"], header["chunks"], header["histogram"])
+                measurer.observers.update(merge_states(arrays))
+                framing.send(out, {"ok": True})
+                continue
+            assert measurer is not None
+            if header["do"] == "run":
+                framing.send(out, {"ok": True, "not_finite": measurer.run(arrays)})
+            else:
+                framing.send(out, {"ok": True}, {n: o.state() for n, o in measurer.observers.items()})
+        except Exception as error:
+            framing.send(out, {"ok": False, "error": error_text(error)})
+
+
+def main() -> None:
+    """Serves requests until the parent closes the pipe."""
+    read, replies = take_pipes()
+    import tensorflow as tf  # while the parent still works
+
+    for library in sys.argv[1:]:
+        if not library.startswith("--"):
+            tf.load_op_library(library)
+    serve_and_exit(_serve, read, replies)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""From what was seen of a tensor to the range that its 256 numbers cover."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tfpare.ir.types import Array
+from tfpare.quant.numerics import LEVELS, grid_of
+from tfpare.quant.observers import Observer
+
+Range = tuple[float, float]
+_SHARES = np.linspace(0.2, 1.0, 81)  # of the whole range, that are tried
+
+
+def range_of(observer: Observer, calibration: str, percentile: float = 99.99) -> Range | None:
+    """The range by one of `tfpare.quant.options.CALIBRATIONS`; None where nothing was seen."""
+    if not observer.batches:
+        return None
+    if calibration == "moving-average":
+        return observer.average_low, observer.average_high
+    if calibration == "minmax" or observer.radius == 0.0:
+        return observer.low, observer.high
+    if calibration == "percentile":
+        return _percentile(observer, percentile)
+    return _least(observer, _square_error if calibration == "mse" else _divergence)
+
+
+def _percentile(observer: Observer, percentile: float) -> Range:
+    """The values that percentile % of all values do not exceed, on either side; never beyond the extremes."""
+    total = np.cumsum(observer.counts)
+    outside = (100.0 - percentile) / 100.0 * float(total[-1])
+    edges = observer.edges
+    low = edges[int(np.searchsorted(total, outside, side="right"))]
+    high = edges[int(np.searchsorted(total, float(total[-1]) - outside, side="left")) + 1]
+    return max(float(low), observer.low), min(float(high), observer.high)
+
+
+def _least(observer: Observer, cost: Callable[[Array, Array, Range], float]) -> Range:
+    """The share of the whole range that costs least; of equal ones the widest."""
+    centers = (observer.edges[:-1] + observer.edges[1:]) / 2
+    seen = np.flatnonzero(observer.counts)
+    counts, centers = observer.counts[seen[0] : seen[-1] + 1], centers[seen[0] : seen[-1] + 1]
+    low, high = min(observer.low, 0.0), max(observer.high, 0.0)
+    ranges = [(low * share, high * share) for share in reversed(_SHARES.tolist())]
+    return min(ranges, key=lambda r: cost(counts, centers, r))
+
+
+def _square_error(counts: Array, centers: Array, limits: Range) -> float:
+    """Σ n(x) · (x − Q(x))², Q the nearest number of the grid over the range."""
+    grid = grid_of(*limits)
+    steps = np.clip(np.rint(centers / grid.scale) + grid.zero_point, 0, LEVELS)
+    rounded = (steps - grid.zero_point) * grid.scale
+    # Within a bin the values are taken to be even: what they lose at least is the step's own rounding.
+    return float((counts * np.square(centers - rounded)).sum()) + float(counts.sum()) * grid.scale**2 / 12
+
+
+def _divergence(counts: Array, centers: Array, limits: Range) -> float:
+    """KL(P ‖ Q) = Σ P log(P / Q): P the histogram cut at the range, Q what is left of its shape in 256 numbers."""
+    grid = grid_of(*limits)
+    steps = np.clip(np.rint(centers / grid.scale) + grid.zero_point, 0, LEVELS).astype(np.int64)
+    inside = (centers >= limits[0]) & (centers <= limits[1])
+    if not inside.any():
+        return float("inf")
+    kept = counts * inside
+    occupied = kept > 0
+    mass = np.bincount(steps[inside], weights=kept[inside], minlength=LEVELS + 1)
+    bins = np.bincount(steps[occupied], minlength=LEVELS + 1)
+    approximation = np.where(occupied, mass[steps] / np.maximum(bins[steps], 1), 0.0)
+    reference = kept.astype(np.float64)
+    first, last = np.flatnonzero(inside)[[0, -1]]
+    reference[first] += counts[:first].sum()  # what is cut off lands at the ends
+    reference[last] += counts[last + 1 :].sum()
+    p, q = reference / reference.sum(), approximation / max(float(approximation.sum()), 1e-300)
+    counted = p > 0
+    return float((p[counted] * np.log(p[counted] / np.maximum(q[counted], 1e-12))).sum())

@@ -1,0 +1,95 @@
+"""What is remembered of a tensor that streams by: constant memory, whatever the number of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tfpare.ir.types import Array
+
+BINS = 4096  # over [−radius, radius]; a range of an eighth of that still has 512 bins for its 256 numbers
+_DECAY = 0.9  # of the moving average, a batch
+
+
+def _no_counts() -> Array:
+    return np.zeros(BINS, np.int64)
+
+
+@dataclass(slots=True)
+class Observer:
+    """Extremes, their moving average over batches, and a histogram over [−radius, radius].
+
+    The radius is a power of 2; when a value lies outside, it doubles and pairs of bins become one, so that what was
+    counted before stays exact.
+
+    Attributes:
+        keeps_histogram: whether the histogram is filled, which takes most of the time.
+        low, high: least and greatest finite value so far.
+        average_low, average_high: moving averages of those of each batch.
+        batches: how many were seen.
+        radius: of the histogram, 0 as long as there were only zeros.
+        counts: [BINS] int64.
+    """
+
+    keeps_histogram: bool = False
+    low: float = float("inf")
+    high: float = float("-inf")
+    average_low: float = 0.0
+    average_high: float = 0.0
+    batches: int = 0
+    radius: float = 0.0
+    counts: Array = field(default_factory=_no_counts)
+
+    def update(self, values: Array) -> bool:
+        """Adds a batch; False (and nothing added) where it holds NaN or infinities."""
+        if not values.size:
+            return True
+        low, high = float(values.min()), float(values.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            return False
+        share = _DECAY if self.batches else 0.0
+        self.average_low = share * self.average_low + (1 - share) * low
+        self.average_high = share * self.average_high + (1 - share) * high
+        self.low, self.high, self.batches = min(self.low, low), max(self.high, high), self.batches + 1
+        if self.keeps_histogram:
+            self._count(values.ravel(), max(-low, high, 0.0))
+        return True
+
+    def _count(self, values: Array, magnitude: float) -> None:
+        if self.radius == 0.0:
+            if magnitude == 0.0:
+                self.counts[BINS // 2] += values.size
+                return
+            self.radius = float(2.0 ** np.ceil(np.log2(magnitude)))
+        while magnitude > self.radius:
+            merged = self.counts.reshape(-1, 2).sum(axis=1)
+            self.counts[:] = 0
+            self.counts[BINS // 4 : BINS - BINS // 4] = merged
+            self.radius *= 2
+        position = (values.astype(np.float32) + np.float32(self.radius)) * np.float32(BINS / 2 / self.radius)
+        np.clip(position, 0, BINS - 1, out=position)
+        self.counts += np.bincount(position.astype(np.int32), minlength=BINS)
+
+    @property
+    def edges(self) -> Array:
+        """The limits of the bins, [BINS + 1] float64."""
+        return np.linspace(-self.radius, self.radius, BINS + 1)
+
+    def state(self) -> Array:
+        """All of it as one array of float64, which holds counts below 2^53 exactly."""
+        head = [self.keeps_histogram, self.low, self.high, self.average_low, self.average_high]
+        return np.concatenate([np.array([*head, self.batches, self.radius], np.float64), self.counts])
+
+    @staticmethod
+    def of(state: Array) -> Observer:
+        """The observer that gave a state."""
+        keeps, low, high, average_low, average_high, batches, radius = (float(n) for n in state[:7])
+        counts = np.asarray(state[7:]).astype(np.int64)
+        return Observer(bool(keeps), low, high, average_low, average_high, int(batches), radius, counts)
+
+
+def merge_states(states: Mapping[str, Array]) -> dict[str, Observer]:
+    """Observers by tensor name."""
+    return {name: Observer.of(state) for name, state in states.items()}

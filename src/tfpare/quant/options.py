@@ -1,0 +1,46 @@
+"""What the user decides about 8 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tfpare.errors import UsageError, nearest
+
+CALIBRATIONS = ("minmax", "moving-average", "percentile", "entropy", "mse")
+PRECISIONS = ("int8", "fp32")
+
+
+@dataclass(frozen=True, slots=True)
+class QuantOptions:
+    """How a model is quantized.
+
+    Attributes:
+        calibration: how a range follows from data: one of `CALIBRATIONS`.
+        percentile: share of the magnitudes that the range keeps, for that calibration.
+        precisions: glob of a layer's node name → `int8` or `fp32`; the first that fits a name counts.
+        ends: precision of the first layer and of the last ones, whose answers are the model's.
+        portable: write QuantizeAndDequantizeV4 and float ops, which run anywhere, and not oneDNN's kernels.
+        batch: samples in a call while ranges are measured.
+        samples: at most so many are used.
+    """
+
+    calibration: str = "minmax"
+    percentile: float = 99.99
+    precisions: Mapping[str, str] = field(default_factory=dict[str, str])
+    ends: str = "fp32"
+    portable: bool = False
+    batch: int = 8
+    samples: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.calibration not in CALIBRATIONS:
+            hint = nearest(self.calibration, CALIBRATIONS)
+            raise UsageError(f"There is no calibration {self.calibration!r}.{hint}")
+        if not 50 < self.percentile <= 100:
+            raise UsageError(f"A percentile of {self.percentile} keeps too little: give one above 50, at most 100.")
+        for precision in (self.ends, *self.precisions.values()):
+            if precision not in PRECISIONS:
+                raise UsageError(f"A layer cannot be {precision!r} here.{nearest(precision, PRECISIONS)}")
+        if self.batch < 1 or self.samples < 1:
+            raise UsageError("Calibration needs a batch and a number of samples of at least 1.")
