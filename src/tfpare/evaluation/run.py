@@ -152,6 +152,7 @@ def _run(
 def _report(model: Path, task: Task, options: EvaluateOptions, total: BatchTally, notes: list[str]) -> EvaluationReport:
     models = [model, *([options.against] if options.against else [])]
     metrics = [metric_of(name) for name in task.metrics]
+    unit = "images" if any(i.is_image or i.kind == "image" for i in task.spec.inputs) else "samples"
     return EvaluationReport(
         model=model,
         against=options.against,
@@ -162,7 +163,7 @@ def _report(model: Path, task: Task, options: EvaluateOptions, total: BatchTally
         skipped=0,
         skipped_samples=[],
         results=[r for m in metrics for r in results(m, total.metrics[m.name], models)],
-        paired=[paired_test(m, total.metrics[m.name]) for m in metrics if options.against],
+        paired=[paired_test(m, total.metrics[m.name], unit) for m in metrics if options.against],
         agreement=[total.agreement[name].report(name) for name in sorted(total.agreement)],
         batch_size=task.batch_size,
         notes=notes,
