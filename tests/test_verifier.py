@@ -11,9 +11,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from tfpare.api import OptimizeOptions, optimize
 from tfpare.differences import difference
 from tfpare.environment import child_environment
-from tfpare.errors import UsageError
+from tfpare.errors import UsageError, VerificationError
 from tfpare.execution import ModelCrashed, ModelRunner, RunRefused
 from tfpare.feeds import expressions, given
 from tfpare.io.read import ReadOptions, read
@@ -531,3 +532,16 @@ def _amplifier(path, *, split):
         tf.exp(tf.tanh(value) * 40.0 - 40.0, name="y")
     path.write_bytes(graph.as_graph_def().SerializeToString())
     return path
+
+
+def test_optimize_says_that_nothing_could_be_compared(tmp_path: Path) -> None:
+    def build(tf: object) -> None:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 3], name="x")
+        with tf.control_dependencies([tf.compat.v1.Assert(tf.reduce_all(x > 1e30), ["too small"])]):
+            tf.identity(x * 2.0, name="y")
+
+    before = save_graph(tmp_path / "a.pb", build)
+    options = OptimizeOptions(input_names=("x",), output_names=("y",))
+    with pytest.raises(VerificationError, match=r"could not be found out.*--no-verify"):
+        optimize(before, tmp_path / "out.pb", options)
+    assert not (tmp_path / "out.pb").exists()
