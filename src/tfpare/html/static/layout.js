@@ -15,7 +15,7 @@ function shownLabel(label) {
 /** Sizes of an item and positions of what is inside it, relative to it. */
 function place(item, open) {
   if (item.node || !open.has(item.id)) {
-    const longest = Math.max(shownLabel(item.label).length * 7, subLabel(item).length * 5.8);
+    const longest = Math.max((shownLabel(item.label).length + (item.node ? 0 : 2)) * 7.2, (subLabel(item).length + 2) * 5.8);
     item.width = Math.max(78, longest + 20);
     item.height = LEAF_HEIGHT;
     item.routes = [];
