@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from tfpare.measure.compare_types import CompareOptions
 from tfpare.measure.files import file_sizes
 from tfpare.measure.inputs import Inputs
 from tfpare.measure.subjects import choose_via, subjects
-from tfpare.measure.types import BenchmarkOptions, Via, Workload
+from tfpare.measure.types import BenchmarkOptions, BenchmarkReport, Environment, Via, Workload
 from tfpare.report_benchmark import render
 from tfpare.to_json import to_json
 
@@ -32,8 +33,6 @@ SHORT = BenchmarkOptions(repeats=1, min_seconds=0.05, min_runs=5, measure_zip=Fa
 
 
 def shortly(**changes):
-    from dataclasses import replace
-
     return replace(SHORT, **changes)
 
 
@@ -238,3 +237,31 @@ def test_command_line_errors(arguments, code, said):
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == code
     assert said in done.output + done.stderr
+
+
+@pytest.mark.parametrize("command", ["benchmark", "compare"])
+def test_help(command):
+    done = CliRunner().invoke(app, [command, "--help"])
+    assert done.exit_code == 0
+    assert "--repeats" in done.output
+
+
+def test_the_command_prints_json(monkeypatch):
+    seen = []
+
+    def run(*models, options, data_options, progress):
+        print("chatter of a library on stdout")
+        seen.append((models, options, data_options))
+        progress("batch 1", 0.5)
+        return benchmark_of_nothing
+
+    benchmark_of_nothing = BenchmarkReport([], [], Environment(), "drawn", BenchmarkOptions())
+    monkeypatch.setattr("tfpare.measure.benchmark.benchmark", run)
+    monkeypatch.setattr("tfpare.report_benchmark.render", lambda report: "")
+    arguments = ["benchmark", "a", "b", "--batch", "1,8", "--via", "session", "--resize", "32x32", "--json"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0
+    ((models, options, reading),) = seen
+    assert (models, options.batches, options.via) == ((Path("a"), Path("b")), (1, 8), Via.SESSION)
+    assert reading.resize == (32, 32)
+    assert json.loads(done.stdout)["command"].startswith("tfpare ")
