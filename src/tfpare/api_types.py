@@ -28,7 +28,7 @@ class OptimizeOptions:
         disable, only: names of rules and passes.
         bind: placeholder name → value that it gets for good.
         layout: `keep`, `NHWC`, `NCHW` or `auto` (NHWC on machines without a GPU).
-        precision: `keep`, `bf16` (computed in bfloat16) or `fp16` (weights stored as float16).
+        precision: `keep`, `bf16` (computed in bfloat16), `fp16` (weights stored as float16) or `fp32` (back again).
         force: convert to a precision that this CPU is slow at.
         remove_asserts: also remove Assert and Print.
         freeze_limit_bytes: constants get no larger than this together; the largest variables stay variables.

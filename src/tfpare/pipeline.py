@@ -32,7 +32,7 @@ _SIMPLIFY = (
     *("merge_duplicates", "fold_constants"),
 )
 _FINISH = ("move_constants_out_of_loops", "prune_controls", "reduce_controls")
-PRECISION_PASSES = {"bf16": "compute_in_bfloat16", "fp16": "store_as_float16"}
+PRECISION_PASSES = {"fp32": "compute_in_float32", "bf16": "compute_in_bfloat16", "fp16": "store_as_float16", "int8": "compute_in_int8"}
 """What `--precision` asks for: passes that no preset holds."""
 _MAX_ROUNDS = 4  # each round exists for constants that the previous one uncovered (nested loops and branches)
 
@@ -123,6 +123,8 @@ class Pipeline:
             self._pass(name, model, progress)
             if name == _INLINE and self.recorder is not None:
                 self.recorder.begin(model)
+        if self.options.precision == "fp32":
+            self._convert_precision(model, progress)
         self._simplify(model, progress)
         self._convert_layout(model, progress)
         changed = False
@@ -134,7 +136,8 @@ class Pipeline:
             self._rules(self.rules, model, progress)
             if _edits(model) == before or not self._simplify(model, progress):
                 break
-        self._convert_precision(model, progress)
+        if self.options.precision != "fp32":
+            self._convert_precision(model, progress)
         for name in _FINISH:
             self._pass(name, model, progress)
         progress("check")
@@ -147,7 +150,7 @@ class Pipeline:
             self._simplify(model, progress)
 
     def _convert_precision(self, model: Model, progress: Progress) -> None:
-        """After the rules, when the weights are final; what stores them is not folded again."""
+        """To float32 before Casts of weights are folded; else after the rules, when the weights are final."""
         asked = PRECISION_PASSES.get(self.options.precision)
         if asked is not None:
             self._pass(asked, model, progress)

@@ -2,7 +2,7 @@
 
 ```toml
 preset = "fast"                  # or "exact"
-precision = "bf16"               # or "fp16", "keep"
+precision = "bf16"               # or "fp16", "fp32", "keep"
 tag_set = ["serve"]
 signature_def = ["serving_default"]
 disable = ["fuse_pad_into_conv"]
@@ -88,7 +88,7 @@ class Recipe(BaseModel):
     only: Names = ()
     bind: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict[str, "Scalar | list[Scalar]"])
     layout: Annotated[Literal["keep", "auto", "NHWC", "NCHW"], BeforeValidator(_as_layout)] = "keep"
-    precision: Literal["keep", "bf16", "fp16"] = "keep"
+    precision: Literal["keep", "fp32", "bf16", "fp16"] = "keep"
     force: bool = False
     remove_asserts: bool = False
     freeze_limit: Annotated[int, BeforeValidator(_as_bytes), Field(ge=0)] = FREEZE_LIMIT_BYTES

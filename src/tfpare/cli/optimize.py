@@ -66,8 +66,8 @@ def optimize(
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="bf16|fp16|keep",
-            help="Half the file. bf16: computed in bfloat16, faster. fp16: only stored as float16. [keep]",
+            metavar="bf16|fp16|fp32|keep",
+            help="Half the file. bf16: computed in bfloat16, faster. fp16: only stored as float16. fp32: back. [keep]",
         ),
     ] = None,
     force: Annotated[

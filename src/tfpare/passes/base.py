@@ -10,12 +10,13 @@ from tfpare.engine.rule import Effect
 from tfpare.errors import UsageError
 from tfpare.ir.model import Model
 from tfpare.ir.types import Array
+from tfpare.quant.options import QuantOptions
 
 FREEZE_LIMIT_BYTES = 1_900_000_000  # a serialized GraphDef cannot exceed 2 GiB; the rest is for the nodes
 MAX_FOLDED_BYTES = 10 * 1024 * 1024  # the executor's own limit when it folds constants at load
 
 LAYOUTS = ("keep", "auto", "NHWC", "NCHW")
-PRECISIONS = ("keep", "bf16", "fp16")
+PRECISIONS = ("keep", "fp32", "bf16", "fp16")
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class PassOptions:
         remove_asserts: also remove Assert and Print.
         bind: placeholder name → value that it gets for good.
         layout: `keep`, `NHWC`, `NCHW` or `auto`; see the pass `convert_layout`.
-        precision: `keep`, `bf16` or `fp16`; see the passes of `tfpare.pipeline.PRECISION_PASSES`.
+        precision: `keep`, `fp32`, `bf16` or `fp16`; see the passes of `tfpare.pipeline.PRECISION_PASSES`.
         max_folded_bytes: no constant that folding makes is larger.
     """
 
@@ -36,6 +37,7 @@ class PassOptions:
     bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
     layout: str = "keep"
     precision: str = "keep"
+    int8: QuantOptions = field(default_factory=QuantOptions)
     max_folded_bytes: int = MAX_FOLDED_BYTES
 
     def __post_init__(self) -> None:

@@ -98,3 +98,16 @@ UNSAFE: dict[str, str] = {
 """Ops that stay in float32, and why. Comparisons, ArgMax, TopKV2 and the like do too: their answer could flip."""
 
 CANDIDATES = CONTRACTIONS | ELEMENTWISE.keys() | MOVES.keys()
+
+WIDENED = (
+    CANDIDATES
+    | UNSAFE.keys()
+    | frozenset(
+        "Cast Div RealDiv DivNoNan FloorDiv FloorMod AddN Softplus Softsign Erfc Ceil Floor Round Rint Sign Reciprocal "
+        "Inv Cos Sin Tan Max Min ArgMax ArgMin TopKV2 Greater GreaterEqual Less LessEqual Equal NotEqual IsNan "
+        "IsInf IsFinite Select SelectV2 ClipByValue Where Shape ShapeN Size Rank OnesLike ZerosLike Fill BroadcastTo "
+        "Concat Gather GatherNd ResizeBilinear ResizeNearestNeighbor ResizeBicubic OneHot MatrixBandPart Xlogy Xdivy "
+        "Mod Atan Atan2 CheckNumerics PreventGradient".split()
+    )
+)
+"""Ops that are the same function in float32, with more bits."""
