@@ -24,7 +24,7 @@ from tfpare.verifier import OutputDifference, VerifyReport
 
 FIXTURES = Path(__file__).parent / "data" / "fixtures"
 MNIST = str(FIXTURES / "tf1_mnist_convnet" / "saved_model")
-COMMANDS = ("inspect", "optimize", "verify", "diff", "passes", "explain", "demo", "new-rewrite")
+COMMANDS = ("inspect", "optimize", "verify", "diff", "passes", "explain", "report", "view", "demo", "new-rewrite")
 
 
 def call(*arguments: object):
