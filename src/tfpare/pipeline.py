@@ -32,7 +32,12 @@ _SIMPLIFY = (
     *("merge_duplicates", "fold_constants"),
 )
 _FINISH = ("move_constants_out_of_loops", "prune_controls", "reduce_controls")
-PRECISION_PASSES = {"fp32": "compute_in_float32", "bf16": "compute_in_bfloat16", "fp16": "store_as_float16", "int8": "compute_in_int8"}
+PRECISION_PASSES = {
+    "fp32": "compute_in_float32",
+    "bf16": "compute_in_bfloat16",
+    "fp16": "store_as_float16",
+    "int8": "compute_in_int8",
+}
 """What `--precision` asks for: passes that no preset holds."""
 _MAX_ROUNDS = 4  # each round exists for constants that the previous one uncovered (nested loops and branches)
 

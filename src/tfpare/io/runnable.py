@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tfpare.io import attrs as attr_io
 from tfpare.io import graphdef
@@ -17,6 +18,17 @@ def write_runnable(model: Model, graph: Graph, path: Path) -> None:
     Raises:
         UnsupportedModel: it is larger than the 2 GB that a file can hold.
     """
+    graph_def = _main_graph(graph)
+    write_library(model, graph_def, [name for n in graph for name in (n.op, *(f.name for f in functions_of(n)))])
+    path.write_bytes(serialize(graph_def))
+
+
+def write_graph(graph: Graph, path: Path) -> None:
+    """Writes a graph that calls no functions."""
+    path.write_bytes(serialize(_main_graph(graph)))
+
+
+def _main_graph(graph: Graph) -> Any:
     from tensorflow.core.framework import graph_pb2
 
     graph_def = graph_pb2.GraphDef()
@@ -29,5 +41,4 @@ def write_runnable(model: Model, graph: Graph, path: Path) -> None:
             attr_io.encode(node.out().shape, written.attr["shape"])
         else:
             graphdef.write_node(node, str, written)
-    write_library(model, graph_def, [name for n in graph for name in (n.op, *(f.name for f in functions_of(n)))])
-    path.write_bytes(serialize(graph_def))
+    return graph_def

@@ -26,14 +26,7 @@ class Measurer:
     """
 
     def __init__(self, path: str, chunks: list[list[str]], keeps_histogram: bool) -> None:
-        import tensorflow as tf
-
-        from tfpare.io.graphdef import read_graphdef
-
-        graph: Any = tf.Graph()
-        with graph.as_default():
-            tf.graph_util.import_graph_def(read_graphdef(Path(path)), name="")
-        self._session: Any = tf.compat.v1.Session(graph=graph)
+        self._session = _session(path)
         self._chunks = chunks
         self.observers = {name: Observer(keeps_histogram) for chunk in chunks for name in chunk}
 
@@ -46,6 +39,17 @@ class Measurer:
         return ""
 
 
+def _session(path: str) -> Any:
+    import tensorflow as tf
+
+    from tfpare.io.graphdef import read_graphdef
+
+    graph: Any = tf.Graph()
+    with graph.as_default():
+        tf.graph_util.import_graph_def(read_graphdef(Path(path)), name="")
+    return tf.compat.v1.Session(graph=graph)
+
+
 def _serve(read: Callable[[int], bytes], out: BinaryIO) -> None:
     measurer: Measurer | None = None
     while True:
@@ -55,6 +59,10 @@ def _serve(read: Callable[[int], bytes], out: BinaryIO) -> None:
                 measurer = Measurer(header["path"], header["chunks"], header["histogram"])
                 measurer.observers.update(merge_states(arrays))
                 framing.send(out, {"ok": True})
+                continue
+            if header["do"] == "evaluate":
+                values = _session(header["path"]).run(header["fetch"], arrays)
+                framing.send(out, {"ok": True}, dict(zip(header["fetch"], values, strict=True)))
                 continue
             assert measurer is not None
             if header["do"] == "run":

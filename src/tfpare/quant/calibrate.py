@@ -35,6 +35,10 @@ _HAS_STATE = frozenset({"resource", "variant"})
 Progress = Callable[[str], None]
 
 
+def _silent(step: str) -> None:
+    del step
+
+
 class Batches(Protocol):
     """The part of a data set that calibration reads."""
 
@@ -76,16 +80,13 @@ class Task:
     constants: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
 
-def calibrate(
-    task: Task, data: Batches, options: QuantOptions, work_dir: Path | None, progress: Progress
-) -> Calibration:
+def calibrate(task: Task, data: Batches, options: QuantOptions, progress: Progress = _silent) -> Calibration:
     """Measures the ranges.
 
     Args:
         task: what to measure.
         data: the samples.
-        options: how ranges follow from what is seen, and how many samples are used.
-        work_dir: keeps what was measured, so that a run that was stopped goes on where it was.
+        options: how ranges follow from what is seen, how many samples are used, and where to keep what was measured.
         progress: told how far it is.
 
     Raises:
@@ -99,7 +100,7 @@ def calibrate(
     with tempfile.TemporaryDirectory(prefix="tfpare-") as scratch:
         path = Path(scratch) / "graph.pb"
         write_runnable(task.model, task.graph, path)
-        run = _Run(task, tensors, path, options, work_dir, progress)
+        run = _Run(task, tensors, path, options, progress)
         try:
             return run.measure(data)
         finally:
@@ -132,29 +133,19 @@ class _Run:
     """One child that measures, and what is kept of it between runs."""
 
     def __init__(
-        self,
-        task: Task,
-        tensors: Sequence[Value],
-        path: Path,
-        options: QuantOptions,
-        work_dir: Path | None,
-        progress: Progress,
+        self, task: Task, tensors: Sequence[Value], path: Path, options: QuantOptions, progress: Progress
     ) -> None:
         self._task, self._options, self._progress = task, options, progress
         self._names = {_tensor(v): v for v in tensors}
         self._samples, self._batches = 0, 0
         self._fingerprints = Fingerprints()
         self._histogram = options.calibration not in ("minmax", "moving-average")
-        self._kept = None if work_dir is None else work_dir / "calibration.npz"
+        self._kept = None if options.work_dir is None else options.work_dir / "calibration.npz"
         self._key = self._identity(path)
         chunks = [[_tensor(v) for v in c] for c in _chunks(tensors, options.batch)]
+        load = {"do": "load", "path": str(path), "chunks": chunks, "histogram": self._histogram}
         self._worker = Worker(program="tfpare.quant._worker")
-        self._worker.tell({"do": "load", "path": str(path), "chunks": chunks, "histogram": self._histogram})
-        self._restored = self._restore()
-        if self._restored:
-            self._answer()
-            load = {"do": "load", "path": str(path), "chunks": chunks, "histogram": self._histogram}
-            self._worker.tell(load, self._restored)
+        self._worker.tell(load, self._restore())
 
     def _identity(self, path: Path) -> str:
         digest = hashlib.sha256(path.read_bytes())

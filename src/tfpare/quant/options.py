@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from tfpare.data.types import DataOptions
 from tfpare.errors import UsageError, nearest
 
 CALIBRATIONS = ("minmax", "moving-average", "percentile", "entropy", "mse")
@@ -16,6 +18,10 @@ class QuantOptions:
     """How a model is quantized.
 
     Attributes:
+        data: what to measure ranges with, see `tfpare.data.open.open_data`. Empty: weights are stored in 8 bits, and
+            nothing is computed in them.
+        data_options: how samples are read.
+        signature: that the samples are for; by default `serving_default`.
         calibration: how a range follows from data: one of `CALIBRATIONS`.
         percentile: share of the magnitudes that the range keeps, for that calibration.
         precisions: glob of a layer's node name → `int8` or `fp32`; the first that fits a name counts.
@@ -23,8 +29,12 @@ class QuantOptions:
         portable: write QuantizeAndDequantizeV4 and float ops, which run anywhere, and not oneDNN's kernels.
         batch: samples in a call while ranges are measured.
         samples: at most so many are used.
+        work_dir: keeps what was measured, so that a calibration that was stopped goes on where it was.
     """
 
+    data: str = ""
+    data_options: DataOptions = field(default_factory=DataOptions)
+    signature: str = ""
     calibration: str = "minmax"
     percentile: float = 99.99
     precisions: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -32,6 +42,7 @@ class QuantOptions:
     portable: bool = False
     batch: int = 8
     samples: int = 1000
+    work_dir: Path | None = None
 
     def __post_init__(self) -> None:
         if self.calibration not in CALIBRATIONS:

@@ -1,0 +1,98 @@
+"""Convolutions and MatMuls in 8 bits, with ranges that data or training gave."""
+
+from __future__ import annotations
+
+from tfpare import runtime
+from tfpare.engine.rule import Effect
+from tfpare.io.entries import entry_graph, input_values
+from tfpare.ir.graph import Graph, Value
+from tfpare.ir.model import Model, Signature
+from tfpare.passes.base import PassOptions, PassResult, register
+from tfpare.quant.calibrate import Task, calibrate
+from tfpare.quant.choice import Range
+from tfpare.quant.emit import emit
+from tfpare.quant.fake_quants import take_ranges
+from tfpare.quant.options import QuantOptions
+from tfpare.quant.portable import emit_portable
+from tfpare.quant.probe import check_kernels
+from tfpare.quant.samples import calibrated_signature, open_samples
+from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
+from tfpare.quant.store import store_weights
+
+NEEDS = (
+    "int8: the result needs oneDNN's kernels, which TensorFlow for x86 CPUs has unless TF_ENABLE_ONEDNN_OPTS=0 is set: "
+    "then it fails with \"No OpKernel was registered to support Op '_FusedQuantized…'\". It is fast with AVX512-VNNI, "
+    "AVX-VNNI or AMX. --portable writes one that runs anywhere."
+)
+
+
+@register(effect=Effect.LOSSY, after=("fold_constants",))
+def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
+    """act(conv(x, K) + b + r) in 8 bits: x = (q − z)·s unsigned, K signed with a scale per output channel.
+
+    Asked for by `--precision int8`. Ranges come from `--data`, or from the FakeQuant ops of a model that was trained
+    for 8 bits. Bias, activation and a residual sum are part of the op; pools, Pad, Concat and Reshape between two such
+    ops pass the 8 bits on. What stays in float has its weights stored as Cast(q) · scale; so has everything without
+    data. See docs/quantization.md.
+
+    Declines when: it is the first layer or a last one, no range is known, the layout is NCHW, the op has no 8-bit
+    kernel, callers feed or replace an inner value, or it lies in a loop or branch.
+    Source: Jacob et al. 2018, arXiv:1712.05877 (the grid); oneDNN's documentation of int8 inference.
+    """
+    result, settings = PassResult(), options.int8
+    for graph in model.graphs:
+        ranges = take_ranges(graph, result)
+        if settings.data or ranges:
+            runtime.infer_shapes(graph)
+            ranges = {**_measured(model, graph, settings, result), **ranges}
+            result.applied += _quantize(graph, ranges, settings, result)
+    if any(n.made_by == "quantize" for g in model.graphs for n in g) and not settings.portable:
+        result.notes.append(NEEDS)
+    stored = sum(store_weights(g, result) for g in model.all_graphs())
+    if stored:
+        result.applied += stored
+        result.notes.append(
+            f"int8: {stored} weights are stored in 8 bits and computed with in float. TensorFlow turns kernels back "
+            "while it loads the model, so that memory and speed are those of float32."
+        )
+    return result
+
+
+def _quantize(graph: Graph, ranges: dict[Value, Range], settings: QuantOptions, result: PassResult) -> int:
+    scheme = make_scheme(graph, ranges, settings)
+    for reason, count in scheme.result.declined.items():
+        result.declined[reason] += count
+        result.examples.setdefault(reason, scheme.result.examples[reason])
+    if not scheme.units:
+        return 0
+    if settings.portable:
+        done = emit_portable(graph, scheme)
+    else:
+        check_kernels({u.linear.op for u in scheme.units})
+        done = emit(graph, scheme)
+    result.notes.append(
+        f"int8: {done} layers compute in 8 bits, {len(scheme.moves)} ops between them pass 8 bits on; "
+        f"{len(scheme.borders)} tensors are quantized where a float op gives them"
+    )
+    return done
+
+
+def _measured(model: Model, graph: Graph, settings: QuantOptions, result: PassResult) -> dict[Value, Range]:
+    """Ranges from data, for the graph that the samples' signature enters."""
+    signature = calibrated_signature(model, settings) if settings.data else None
+    if signature is None or entry_graph(model, signature) != graph.name:
+        return {}
+    tensors = wanted_ranges(candidates(graph, settings, PassResult()))
+    feeds = _feeds(model, signature)
+    constants = settings.data_options.constants
+    found = calibrate(Task(model, graph, feeds, tensors, constants), open_samples(model, settings), settings)
+    result.notes.extend(f"int8: {note}" for note in found.notes)
+    if found.samples:
+        result.notes.append(
+            f"int8: {found.samples} samples calibrated {len(found.ranges)} ranges, by {settings.calibration}"
+        )
+    return found.ranges
+
+
+def _feeds(model: Model, signature: Signature) -> dict[str, Value]:
+    return {key: values[0] for key, values in input_values(model, signature).items() if len(values) == 1}

@@ -1,0 +1,133 @@
+"""Whether this TensorFlow has the 8-bit kernels, and whether they are right: found out in a child process.
+
+A kernel that does not like its inputs may end the process; a child's end harms nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from tfpare.errors import TfpareError, UnsupportedMachine
+from tfpare.execution import ModelCrashed, Worker
+from tfpare.io.op_registry import op_spec
+from tfpare.io.runnable import write_graph
+from tfpare.ir.graph import Graph, Value
+from tfpare.ir.text import parse
+from tfpare.ir.types import Array
+from tfpare.passes.base import PassResult
+from tfpare.quant.emit import emit
+from tfpare.quant.numerics import sqnr_db
+from tfpare.quant.options import QuantOptions
+from tfpare.quant.probe_graphs import PROBES
+from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
+from tfpare.runtime import infer_shapes
+
+_TIMEOUT_S = 120.0
+_FOUND = TypeAdapter(dict[str, str])
+_LEAST_SQNR_DB = 25.0  # a few layers lose 5 dB of the 38 dB of one rounding; a wrong kernel leaves less than 10
+
+
+def check_kernels(ops: Iterable[str]) -> None:
+    """Runs the kernels that the given float ops become, each in a child process, once for every TensorFlow.
+
+    Raises:
+        UnsupportedMachine: one is missing, ends the process or computes something else than float.
+    """
+    for name in sorted(ops):
+        problem = probe(name)
+        if problem:
+            raise UnsupportedMachine(
+                f"--precision int8: the 8-bit kernel of {name} does not work in this TensorFlow: {problem} Use "
+                "--portable, or another TensorFlow."
+            )
+
+
+def probe(name: str) -> str:
+    """What is wrong with the kernels of a graph of `PROBES`; empty where they give what float ones give."""
+    known = _known()
+    if name not in known:
+        known[name] = _run(name)
+        _remember(known)
+    return known[name]
+
+
+def _run(name: str) -> str:
+    """Runs the float graph, then the 8-bit one on the ranges that the first had."""
+    graph = parse(PROBES[name], op_spec)
+    infer_shapes(graph)
+    x = next(iter(graph.fed))
+    feed = np.random.default_rng(0).normal(0, 1, [d or 1 for d in x.shape.dims or ()]).astype(np.float32)
+    options = QuantOptions(ends="int8")
+    tensors = wanted_ranges(candidates(graph, options, PassResult()))
+    worker = Worker(program="tfpare.quant._worker")
+    try:
+        wanted = dict.fromkeys([*tensors, *graph.outputs.values()])
+        floats = _evaluate(worker, graph, x, feed, list(wanted))
+        ranges = {v: (float(a.min()), float(a.max())) for v, a in zip(wanted, floats, strict=True)}
+        expected = floats[list(wanted).index(next(iter(graph.outputs.values())))]
+        emit(graph, make_scheme(graph, ranges, options))
+        (value,) = _evaluate(worker, graph, x, feed, list(graph.outputs.values()))
+    except ModelCrashed as error:
+        return f"the process {error}"
+    except TfpareError as error:
+        return str(error)
+    finally:
+        worker.close()
+    found = sqnr_db(expected, value)
+    return "" if found >= _LEAST_SQNR_DB else f"its result is {found:.0f} dB from that of float."
+
+
+def _evaluate(worker: Worker, graph: Graph, x: Value, feed: Array, fetch: list[Value]) -> list[Array]:
+    with tempfile.TemporaryDirectory(prefix="tfpare-") as scratch:
+        path = Path(scratch) / "probe.pb"
+        write_graph(graph, path)
+        names = [f"{v.node.name}:{v.index}" for v in fetch]
+        worker.tell({"do": "evaluate", "path": str(path), "fetch": names}, {f"{x.node.name}:{x.index}": feed})
+        header, arrays = worker.hear(_TIMEOUT_S)
+    if not header["ok"]:
+        raise UnsupportedMachine(str(header["error"]))
+    return [arrays[n] for n in names]
+
+
+@cache
+def _known() -> dict[str, str]:
+    """What earlier runs found out about this TensorFlow."""
+    try:
+        return dict(_FOUND.validate_json(_cache_file().read_bytes()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember(known: dict[str, str]) -> None:
+    path = _cache_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(known))
+        temporary.replace(path)
+    except OSError:  # a home that cannot be written: probed again next time
+        return
+
+
+def _cache_file() -> Path:
+    """One file for each build of TensorFlow and setting of oneDNN."""
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfpare"
+    return root / f"kernels-{_build()}-onednn{os.environ.get('TF_ENABLE_ONEDNN_OPTS', '1')}.json"
+
+
+def _build() -> str:
+    for package in ("tensorflow", "tensorflow-cpu", "tensorflow-intel"):
+        try:
+            return f"{package}-{metadata.version(package)}"
+        except metadata.PackageNotFoundError:
+            continue
+    return "unknown"
