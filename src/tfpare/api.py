@@ -23,6 +23,7 @@ from tfpare.passes.base import PassOptions
 from tfpare.pipeline import Pipeline, make_pipeline
 from tfpare.precision.budget import budget_of
 from tfpare.precision.cpu import check_cpu
+from tfpare.quant.samples import write_proof_inputs
 from tfpare.recording import Recorder
 from tfpare.stats import file_bytes, model_stats
 from tfpare.verifier import Verifier, VerifyOptions, VerifyReport, first_difference, runtime_of
@@ -149,9 +150,17 @@ class _Job:
         """The original answers in a child process while this one rewrites."""
         if worker is None:
             return None
-        verifier = stack.enter_context(Verifier(models, self.verification))
+        verifier = stack.enter_context(Verifier(models, self._proof_options(stack, models[0])))
         verifier.start(worker)
         return verifier
+
+    def _proof_options(self, stack: ExitStack, model: Model) -> VerifyOptions:
+        """A model in 8 bits is proven on samples like those that it was calibrated with, unless inputs were given."""
+        given, int8 = self.verification, self.options.int8
+        if self.options.precision != "int8" or not int8.data or given.data or given.inputs or given.input_exprs:
+            return given
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfpare-")))
+        return replace(given, data=write_proof_inputs(model, int8, scratch / "samples.npz"))
 
     def _pipeline(self, stop_after: int | None = None) -> Pipeline:
         given = self.options
@@ -161,6 +170,7 @@ class _Job:
             bind=given.bind,
             layout=given.layout,
             precision=given.precision,
+            int8=given.int8,
         )
         return make_pipeline(self.options.preset, self.options.disable, self.options.only, passes, stop_after)
 

@@ -12,6 +12,7 @@ from tfpare.layers import LayerReport
 from tfpare.measure.types import BenchmarkReport
 from tfpare.passes.base import FREEZE_LIMIT_BYTES
 from tfpare.pipeline import StepReport
+from tfpare.quant.options import QuantOptions
 from tfpare.recording import ModelRecord
 from tfpare.verifier import VerifyOptions, VerifyReport
 
@@ -28,7 +29,9 @@ class OptimizeOptions:
         disable, only: names of rules and passes.
         bind: placeholder name → value that it gets for good.
         layout: `keep`, `NHWC`, `NCHW` or `auto` (NHWC on machines without a GPU).
-        precision: `keep`, `bf16` (computed in bfloat16), `fp16` (weights stored as float16) or `fp32` (back again).
+        precision: `keep`, `bf16` (computed in bfloat16), `fp16` (weights stored as float16), `fp32` (back again) or
+            `int8` (computed in 8 bits; with no data only stored so).
+        int8: how a model is quantized, and what with.
         force: convert to a precision that this CPU is slow at.
         remove_asserts: also remove Assert and Print.
         freeze_limit_bytes: constants get no larger than this together; the largest variables stay variables.
@@ -49,6 +52,7 @@ class OptimizeOptions:
     bind: Mapping[str, Array] = field(default_factory=dict[str, Array])
     layout: str = "keep"
     precision: str = "keep"
+    int8: QuantOptions = field(default_factory=QuantOptions)
     force: bool = False
     remove_asserts: bool = False
     freeze_limit_bytes: int = FREEZE_LIMIT_BYTES

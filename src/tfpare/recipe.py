@@ -2,7 +2,7 @@
 
 ```toml
 preset = "fast"                  # or "exact"
-precision = "bf16"               # or "fp16", "fp32", "keep"
+precision = "bf16"               # or "int8", "fp16", "fp32", "keep"
 tag_set = ["serve"]
 signature_def = ["serving_default"]
 disable = ["fuse_pad_into_conv"]
@@ -35,6 +35,7 @@ from tfpare.errors import UsageError, nearest
 from tfpare.ir.types import Array
 from tfpare.passes.base import FREEZE_LIMIT_BYTES, LAYOUTS
 from tfpare.pipeline import PRESETS
+from tfpare.quant.options import QuantOptions
 from tfpare.verifier import VerifyOptions
 
 if sys.version_info >= (3, 11):
@@ -88,7 +89,14 @@ class Recipe(BaseModel):
     only: Names = ()
     bind: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict[str, "Scalar | list[Scalar]"])
     layout: Annotated[Literal["keep", "auto", "NHWC", "NCHW"], BeforeValidator(_as_layout)] = "keep"
-    precision: Literal["keep", "fp32", "bf16", "fp16"] = "keep"
+    precision: Literal["keep", "fp32", "bf16", "fp16", "int8"] = "keep"
+    calibration: Literal["minmax", "moving-average", "percentile", "entropy", "mse"] = "minmax"
+    percentile: Annotated[float, Field(gt=50, le=100)] = 99.99
+    calibration_samples: Annotated[int, Field(ge=1)] = 1000
+    keep_float: Names = ()
+    weights_only: bool = False
+    portable: bool = False
+    work_dir: Path | None = None
     force: bool = False
     remove_asserts: bool = False
     freeze_limit: Annotated[int, BeforeValidator(_as_bytes), Field(ge=0)] = FREEZE_LIMIT_BYTES
@@ -115,6 +123,7 @@ class Recipe(BaseModel):
             bind={name: _array(value) for name, value in self.bind.items()},
             layout=self.layout,
             precision=self.precision,
+            int8=self._int8(),
             force=self.force,
             remove_asserts=self.remove_asserts,
             freeze_limit_bytes=self.freeze_limit,
@@ -125,13 +134,25 @@ class Recipe(BaseModel):
             compare_layers=self.report is not None,
         )
 
+    def _int8(self) -> QuantOptions:
+        use_data = self.precision == "int8" and self.data is not None and not self.weights_only
+        return QuantOptions(
+            data=str(self.data) if use_data else "",
+            calibration=self.calibration,
+            percentile=self.percentile,
+            precisions=dict.fromkeys(self.keep_float, "fp32"),
+            portable=self.portable,
+            samples=self.calibration_samples,
+            work_dir=self.work_dir,
+        )
+
     def _verification(self) -> VerifyOptions:
         return VerifyOptions(
             tags=self.tag_set,
             signatures=self.signature_def,
             input_names=self.input_names,
             output_names=self.output_names,
-            data=self.data,
+            data=None if self._int8().data else self.data,
             inputs=self.inputs,
             input_exprs=self.input_exprs,
             tolerance=self.tolerance,

@@ -66,9 +66,34 @@ def optimize(
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="bf16|fp16|fp32|keep",
+            metavar="bf16|int8|fp16|fp32|keep",
             help="Half the file. bf16: computed in bfloat16, faster. fp16: only stored as float16. fp32: back. [keep]",
         ),
+    ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="minmax|percentile|entropy|mse|moving-average", help="int8: how ranges follow from --data. [minmax]"
+        ),
+    ] = None,
+    percentile: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="int8: share of values that --calibration percentile keeps. [99.99]"),
+    ] = None,
+    calibration_samples: Annotated[
+        int | None, typer.Option(metavar="N", help="int8: most samples of --data to measure ranges with. [1000]")
+    ] = None,
+    keep_float: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB,…", help="int8: layers that stay in float. Repeatable.")
+    ] = None,
+    weights_only: Annotated[
+        bool | None, typer.Option("--weights-only", help="int8: only store weights in 8 bits, compute in float.")
+    ] = None,
+    portable: Annotated[
+        bool | None, typer.Option("--portable", help="int8: rounded floats that run anywhere, not oneDNN's kernels.")
+    ] = None,
+    work_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="int8: keeps measured ranges; a stopped run goes on there.")
     ] = None,
     force: Annotated[
         bool | None, typer.Option("--force", help="Convert to a precision that this CPU lacks instructions for.")
@@ -112,6 +137,13 @@ def optimize(
         "only": split(only) or None,
         "layout": layout,
         "precision": precision,
+        "calibration": calibration,
+        "percentile": percentile,
+        "calibration_samples": calibration_samples,
+        "keep_float": split(keep_float) or None,
+        "weights_only": weights_only,
+        "portable": portable,
+        "work_dir": work_dir,
         "force": force,
         "remove_asserts": remove_asserts,
         "freeze_limit": freeze_limit,

@@ -16,7 +16,7 @@ FREEZE_LIMIT_BYTES = 1_900_000_000  # a serialized GraphDef cannot exceed 2 GiB;
 MAX_FOLDED_BYTES = 10 * 1024 * 1024  # the executor's own limit when it folds constants at load
 
 LAYOUTS = ("keep", "auto", "NHWC", "NCHW")
-PRECISIONS = ("keep", "fp32", "bf16", "fp16")
+PRECISIONS = ("keep", "fp32", "bf16", "fp16", "int8")
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class PassOptions:
         remove_asserts: also remove Assert and Print.
         bind: placeholder name → value that it gets for good.
         layout: `keep`, `NHWC`, `NCHW` or `auto`; see the pass `convert_layout`.
-        precision: `keep`, `fp32`, `bf16` or `fp16`; see the passes of `tfpare.pipeline.PRECISION_PASSES`.
+        precision: `keep`, `fp32`, `bf16`, `fp16` or `int8`; see the passes of `tfpare.pipeline.PRECISION_PASSES`.
         max_folded_bytes: no constant that folding makes is larger.
     """
 
