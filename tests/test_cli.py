@@ -24,7 +24,10 @@ from tfpare.verifier import OutputDifference, VerifyReport
 
 FIXTURES = Path(__file__).parent / "data" / "fixtures"
 MNIST = str(FIXTURES / "tf1_mnist_convnet" / "saved_model")
-COMMANDS = ("inspect", "optimize", "verify", "diff", "passes", "explain", "report", "view", "demo", "new-rewrite")
+COMMANDS = (
+    *("inspect", "optimize", "verify", "benchmark", "evaluate", "compare", "report", "view", "diff", "transform"),
+    *("passes", "explain", "demo", "new-rewrite"),
+)
 
 
 def call(*arguments: object):

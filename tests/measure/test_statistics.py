@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tfpare.measure.statistics import ratio_interval, student_t, summarize, thin, verdict
+from tfpare.measure.statistics import ratio_interval, summarize, thin, verdict
 from tfpare.measure.types import MAX_SAMPLES, Interval, Verdict
 
 RUNS = 200
@@ -47,14 +47,6 @@ def test_thinning_keeps_order_and_groups():
 
 def test_few_samples_are_all_kept():
     assert thin([[1.0, 2.0], [3.0]]) == ((1.0, 2.0, 3.0), (2, 1))
-
-
-@pytest.mark.parametrize(
-    ("confidence", "freedom", "t"),
-    [(0.95, 1, 12.706), (0.95, 2, 4.303), (0.95, 6, 2.447), (0.95, 30, 2.042), (0.99, 4, 4.604), (0.99, 5, 4.032)],
-)
-def test_student_t_is_that_of_the_tables(confidence, freedom, t):
-    assert student_t(confidence, freedom) == pytest.approx(t, abs=0.0006)
 
 
 def test_equal_models_are_hardly_ever_called_different():

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfpare.ir.types import Array
 from tfpare.measure.types import MAX_SAMPLES, Interval, Latency, Verdict
+from tfpare.student import student_t
 
 _RESAMPLES = 2000
 
@@ -60,7 +61,7 @@ def ratio_interval(log_ratios: Sequence[Sequence[float]], seed: int = 0, confide
     if len(groups) < 2:
         # One process says nothing about the luck of processes.
         return Interval(math.exp(estimate), 0.0, math.inf, confidence)
-    half = student_t(confidence, len(groups) - 1) * float(medians.std(ddof=1)) / math.sqrt(len(groups))
+    half = student_t(len(groups) - 1, confidence) * float(medians.std(ddof=1)) / math.sqrt(len(groups))
     low, high = _bootstrap(groups, np.random.default_rng(seed), confidence)
     low, high = min(low, estimate - half), max(high, estimate + half)
     return Interval(math.exp(estimate), math.exp(low), math.exp(high), confidence)
@@ -75,31 +76,6 @@ def _bootstrap(groups: Sequence[Array], rng: np.random.Generator, confidence: fl
 
 def _medians_of_resamples(group: Array, rng: np.random.Generator) -> Array:
     return np.median(group[rng.integers(len(group), size=(_RESAMPLES, len(group)))], axis=1)
-
-
-def student_t(confidence: float, freedom: int) -> float:
-    """The t for which Student's distribution lies between −t and t with that probability, by bisection."""
-    low, high = 0.0, 1e6
-    while high - low > 1e-9 * max(1.0, high):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _student_within(middle, freedom) < confidence else (low, middle)
-    return high
-
-
-def _student_within(t: float, freedom: int) -> float:
-    """Probability of −t to t: a finite sum, since the degrees of freedom are a whole number.
-
-    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
-    """
-    angle = math.atan(t / math.sqrt(freedom))
-    cosine = math.cos(angle)
-    odd = freedom % 2 == 1
-    term, total = (cosine, 0.0) if odd else (1.0, 0.0)
-    for k in range(2 if odd else 1, freedom, 2):
-        total += term
-        term *= cosine * cosine * k / (k + 1)
-    total *= math.sin(angle)
-    return 2 / math.pi * (angle + total) if odd else total
 
 
 def verdict(interval: Interval, min_effect: float) -> Verdict:
