@@ -41,6 +41,8 @@ def compute_in_bfloat16(model: Model, options: PassOptions) -> PassResult:
             f"bfloat16: {contractions} of {contractions + left} convolutions and matrix products, {casts} Casts; "
             "the CPU needs AVX512-BF16 or AMX-BF16, and oneDNN on (TensorFlow's default on Linux)"
         )
+    else:
+        result.notes.append("bfloat16: nothing would gain from it, the model stays as it is")
     return result
 
 

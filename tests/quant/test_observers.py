@@ -1,0 +1,85 @@
+"""What streams by, against NumPy on all of it at once."""
+
+import numpy as np
+import pytest
+
+from tfpare.quant.choice import range_of
+from tfpare.quant.numerics import dequantize, grid_of, quantize
+from tfpare.quant.observers import BINS, Observer
+
+RNG = np.random.default_rng(0)
+
+
+def observed(*batches):
+    observer = Observer(keeps_histogram=True)
+    for batch in batches:
+        assert observer.update(batch)
+    return observer
+
+
+def test_extremes_and_counts_are_those_of_all_batches():
+    batches = [RNG.normal(0, s, (7, 11)).astype(np.float32) for s in (0.1, 3.0, 0.5, 40.0)]
+    observer, everything = observed(*batches), np.concatenate(batches)
+    assert (observer.low, observer.high) == (everything.min(), everything.max())
+    counts, _ = np.histogram(everything, observer.edges)
+    assert observer.counts.sum() == everything.size
+    # Values at an edge may be counted on either side.
+    assert np.abs(observer.counts - counts).sum() <= 4
+
+
+def test_zeros_first():
+    observer = observed(np.zeros(5, np.float32), np.array([1.0, -2.0], np.float32))
+    assert observer.counts.sum() == 7
+    assert observer.counts[BINS // 2] == 5
+
+
+def test_moving_average():
+    observer = observed(np.array([0.0, 10.0], np.float32), np.array([0.0, 20.0], np.float32))
+    assert range_of(observer, "moving-average") == pytest.approx((0.0, 11.0))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refused_and_not_counted(bad):
+    observer = observed(np.ones(3, np.float32))
+    assert not observer.update(np.array([bad, 5.0], np.float32))
+    assert (observer.high, observer.batches) == (1.0, 1)
+
+
+def test_an_empty_batch_is_nothing():
+    assert Observer().update(np.zeros((0, 4), np.float32))
+    assert range_of(Observer(), "minmax") is None
+
+
+def test_state_survives():
+    observer = observed(RNG.normal(size=100).astype(np.float32))
+    again = Observer.of(observer.state())
+    for more in (observer, again):
+        more.update(np.full(3, 9.0, np.float32))
+    np.testing.assert_array_equal(observer.state(), again.state())
+
+
+def test_percentile():
+    values = np.concatenate([np.linspace(0, 1, 99_000), np.full(1000, 100.0)]).astype(np.float32)
+    low, high = range_of(observed(values), "percentile", 98.0)
+    assert (low, high) == pytest.approx((0.02, np.percentile(values, 98.0)), abs=128 * 2 / BINS)
+
+
+@pytest.mark.parametrize("calibration", ["mse", "entropy"])
+def test_a_single_outlier_is_cut_off(calibration):
+    values = np.abs(RNG.normal(size=200_000)).astype(np.float32)
+    values[0] = 12.0
+    low, high = range_of(observed(values), calibration)
+    assert low == 0.0
+    assert 3.0 < high < 11.0
+
+
+def test_mse_is_about_the_best_range():
+    values = RNG.laplace(size=100_000).astype(np.float32)
+    high = range_of(observed(values), "mse")[1]
+
+    def error(share):
+        grid = grid_of(float(values.min()) * share, float(values.max()) * share)
+        return np.square(dequantize(quantize(values, grid), grid) - values).mean()
+
+    best = min(error(s) for s in np.linspace(0.2, 1.0, 33))
+    assert error(high / float(values.max())) <= 1.1 * best
