@@ -43,6 +43,8 @@ class Grid:
 def grid_of(low: float, high: float) -> Grid:
     """The grid over a range: scale = (high − low) / 255 and zero_point = round(−low / scale), with 0 in the range.
 
+    The zero point is whole: both ends move by up to half a step, in the same direction.
+
     Args:
         low: the least of the values that have to be told apart; finite, as is
         high: the greatest.
@@ -55,11 +57,8 @@ def grid_of(low: float, high: float) -> Grid:
         raise ValueError(f"[{low}, {high}] is no range for 8 bits")
     if high - low < _NARROWEST:
         return Grid(1.0 / LEVELS, 0)
-    zero_point = int(np.clip(np.rint(-low / (high - low) * LEVELS), 0, LEVELS))
-    # The zero point is whole: the scale is what covers both ends with it.
-    below = -low / zero_point if zero_point else 0.0
-    above = high / (LEVELS - zero_point) if zero_point < LEVELS else 0.0
-    return Grid(float(np.float32(max(below, above))), zero_point)
+    scale = (high - low) / LEVELS
+    return Grid(float(np.float32(scale)), int(np.clip(np.rint(-low / scale), 0, LEVELS)))
 
 
 def quantize(values: Array, grid: Grid) -> Array:
