@@ -20,9 +20,9 @@ from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
 from tfpare.quant.store import store_weights
 
 NEEDS = (
-    "int8: the result needs oneDNN's kernels, which TensorFlow for x86 CPUs has unless TF_ENABLE_ONEDNN_OPTS=0 is set: "
-    "then it fails with \"No OpKernel was registered to support Op '_FusedQuantized…'\". It is fast with AVX512-VNNI, "
-    "AVX-VNNI or AMX. --portable writes one that runs anywhere."
+    "int8: the result needs a TensorFlow that was built with oneDNN, as those for x86 CPUs are; TF_ENABLE_ONEDNN_OPTS "
+    "does not matter. Others fail with \"No OpKernel was registered to support Op '_FusedQuantized…'\". It is fast "
+    "with AVX512-VNNI, AVX-VNNI or AMX. --portable writes one that runs anywhere."
 )
 
 

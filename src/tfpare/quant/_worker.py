@@ -47,7 +47,10 @@ def _session(path: str) -> Any:
     graph: Any = tf.Graph()
     with graph.as_default():
         tf.graph_util.import_graph_def(read_graphdef(Path(path)), name="")
-    return tf.compat.v1.Session(graph=graph)
+    config: Any = tf.compat.v1.ConfigProto()
+    # Its rewrites can lose a tensor that is fetched; there is little to gain where every tensor is.
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return tf.compat.v1.Session(graph=graph, config=config)
 
 
 def _serve(read: Callable[[int], bytes], out: BinaryIO) -> None:
