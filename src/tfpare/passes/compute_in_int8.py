@@ -11,7 +11,7 @@ from tfpare.passes.base import PassOptions, PassResult, register
 from tfpare.quant.calibrate import Task, calibrate
 from tfpare.quant.choice import Range
 from tfpare.quant.emit import emit
-from tfpare.quant.fake_quants import take_ranges
+from tfpare.quant.fake_quants import put_back, take_ranges
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.portable import emit_portable
 from tfpare.quant.probe import check_kernels
@@ -41,11 +41,12 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
     """
     result, settings = PassResult(), options.int8
     for graph in model.graphs:
-        ranges = take_ranges(graph, result)
-        if settings.data or ranges:
+        trained = take_ranges(graph, result)
+        if settings.data or trained:
             runtime.infer_shapes(graph)
-            ranges = {**_measured(model, graph, settings, result), **ranges}
+            ranges = {**_measured(model, graph, settings, result), **trained}
             result.applied += _quantize(graph, ranges, settings, result)
+            put_back(graph, trained)
     if any(n.made_by == "quantize" for g in model.graphs for n in g) and not settings.portable:
         result.notes.append(NEEDS)
     stored = sum(store_weights(g, result) for g in model.all_graphs())
