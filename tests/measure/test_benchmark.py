@@ -264,4 +264,4 @@ def test_the_command_prints_json(monkeypatch):
     ((models, options, reading),) = seen
     assert (models, options.batches, options.via) == ((Path("a"), Path("b")), (1, 8), Via.SESSION)
     assert reading.resize == (32, 32)
-    assert json.loads(done.stdout)["command"].startswith("tfpare ")
+    assert json.loads(done.stdout)["command"].startswith("tfpare")
