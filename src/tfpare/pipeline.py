@@ -158,6 +158,7 @@ class Pipeline:
         """To float32 before Casts of weights are folded; else after the rules, when the weights are final."""
         asked = PRECISION_PASSES.get(self.options.precision)
         if asked is not None:
+            self.options.progress = progress
             self._pass(asked, model, progress)
 
     def _simplify(self, model: Model, progress: Progress) -> bool:

@@ -19,6 +19,10 @@ LAYOUTS = ("keep", "auto", "NHWC", "NCHW")
 PRECISIONS = ("keep", "fp32", "bf16", "fp16", "int8")
 
 
+def _silent(step: str) -> None:
+    del step
+
+
 @dataclass(slots=True)
 class PassOptions:
     """What the user decides.
@@ -30,6 +34,7 @@ class PassOptions:
         layout: `keep`, `NHWC`, `NCHW` or `auto`; see the pass `convert_layout`.
         precision: `keep`, `fp32`, `bf16`, `fp16` or `int8`; see the passes of `tfpare.pipeline.PRECISION_PASSES`.
         max_folded_bytes: no constant that folding makes is larger.
+        progress: told how far a pass is that takes long.
     """
 
     freeze_limit_bytes: int = FREEZE_LIMIT_BYTES
@@ -39,6 +44,7 @@ class PassOptions:
     precision: str = "keep"
     int8: QuantOptions = field(default_factory=QuantOptions)
     max_folded_bytes: int = MAX_FOLDED_BYTES
+    progress: Callable[[str], None] = _silent
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:

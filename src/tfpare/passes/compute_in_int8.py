@@ -44,7 +44,7 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
         trained = take_ranges(graph, result)
         if settings.data or trained:
             runtime.infer_shapes(graph)
-            ranges = {**_measured(model, graph, settings, result), **trained}
+            ranges = {**_measured(model, graph, options, result), **trained}
             result.applied += _quantize(graph, ranges, settings, result)
             put_back(graph, trained)
     if any(n.made_by == "quantize" for g in model.graphs for n in g) and not settings.portable:
@@ -78,15 +78,17 @@ def _quantize(graph: Graph, ranges: dict[Value, Range], settings: QuantOptions, 
     return done
 
 
-def _measured(model: Model, graph: Graph, settings: QuantOptions, result: PassResult) -> dict[Value, Range]:
+def _measured(model: Model, graph: Graph, options: PassOptions, result: PassResult) -> dict[Value, Range]:
     """Ranges from data, for the graph that the samples' signature enters."""
+    settings = options.int8
     signature = calibrated_signature(model, settings) if settings.data else None
     if signature is None or entry_graph(model, signature) != graph.name:
         return {}
     tensors = wanted_ranges(candidates(graph, settings, PassResult()))
     feeds = _feeds(model, signature)
     constants = settings.data_options.constants
-    found = calibrate(Task(model, graph, feeds, tensors, constants), open_samples(model, settings), settings)
+    task = Task(model, graph, feeds, tensors, constants)
+    found = calibrate(task, open_samples(model, settings), settings, options.progress)
     result.notes.extend(f"int8: {note}" for note in found.notes)
     if found.samples:
         result.notes.append(
