@@ -149,6 +149,18 @@ def test_activations_that_are_not_fused_cost_time():
     assert not is_fused(shared, shared.nodes["r"])
 
 
+def test_a_gelu_behind_a_dense_layer_goes_along():
+    source = (
+        "x = input(float32[16,256])\nk = const(float32[256,512])\np = MatMul(x, k)\nb = const(float32[512])\n"
+        "r = BiasAdd(p, b)\nh = const(float32, 0.5)\nm = Mul(r, h)\nn = Neg(r)\nc = const(float32, 0.70710677)\n"
+        "q = Mul(n, c)\ne = Erfc(q)\nz = Mul(m, e)\nk2 = const(float32[512,256])\ny = MatMul(z, k2)\nreturn y"
+    )
+    graph = converted(source)
+    assert ops_in(graph, "bfloat16") == {"MatMul", "BiasAdd", "Mul", "Neg", "Erfc"}
+    alone = parse(source.replace("BiasAdd(p, b)", "Softmax(p)"))
+    assert saved_ns(alone, alone.nodes["e"]) < 0
+
+
 def test_unknown_rank_stays():
     graph = parse("x = input(float32[*])\ny = Relu(x)\nk = const(float32[64,64])\nc = MatMul(y, k)\nreturn c")
     convert(PASS, graph)

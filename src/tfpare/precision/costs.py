@@ -42,7 +42,7 @@ def _arithmetic(graph: Graph, node: Node) -> float:
     size = elements(node.out().shape)
     if node.op in ops.MOVES:
         return ops.MOVES[node.op] * size
-    if is_fused(graph, node):
+    if is_fused(graph, node) or _is_gelu(node):
         return 0.0
     if _is_swish(node):
         return -ops.NS_PER_SWISH_ELEMENT * size
@@ -103,3 +103,27 @@ def _is_swish(node: Node) -> bool:
     if node.op == "Mul":
         return any(v.node.op == "Sigmoid" and v.node.inputs[0] in node.inputs for v in node.inputs)
     return node.op == "Sigmoid" and len(node.readers) == 1 and _is_swish(next(iter(node.readers)))
+
+
+_GELU = frozenset({"Mul", "Neg", "Erf", "Erfc", "Add", "AddV2"})
+
+
+def _is_gelu(node: Node) -> bool:
+    """Whether the node is part of a gelu right behind the bias of a dense layer, which TensorFlow makes one kernel."""
+    if node.op not in _GELU:
+        return False
+    above, below = _walk(node, up=True), _walk(node, up=False)
+    return any(n.op in ("Erf", "Erfc") for n in above | below | {node}) and any(
+        v.node.op == "BiasAdd" and v.node.inputs[0].node.op == "MatMul" for n in above | {node} for v in n.inputs
+    )
+
+
+def _walk(node: Node, *, up: bool) -> set[Node]:
+    """Ops of a gelu before (or after) a node, within its depth."""
+    found: set[Node] = set()
+    front = {node}
+    for _ in range(ops.GELU_DEPTH):
+        linked = {m for n in front for m in ((v.node for v in n.inputs) if up else n.readers)}
+        front = {m for m in linked if m.op in _GELU} - found
+        found |= front
+    return found

@@ -41,6 +41,7 @@ ELEMENTWISE: dict[str, float] = {
     "Sigmoid": 1.6,
     "Tanh": 0.4,
     "Erf": 0.3,
+    "Erfc": 0.3,
     "Neg": 0.17,
     "Abs": 0.17,
     "Mean": 0.1,
@@ -50,6 +51,8 @@ each is converted to float32 and back. Nothing where TensorFlow fuses it into th
 
 FUSED_ACTIVATIONS = frozenset("Relu Relu6 LeakyRelu Elu Sigmoid Tanh".split())
 FUSED_SUMS = frozenset("Add AddV2 BiasAdd".split())
+GELU_DEPTH = 5
+"""Ops between a dense layer's bias and the product that ends its gelu: ½·y·erfc(−y·√½) or ½·y·(1 + erf(y·√½))."""
 NS_PER_SWISH_ELEMENT = 0.06
 """More for x·sigmoid(x), which is one kernel in either type."""
 
