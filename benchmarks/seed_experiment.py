@@ -1,7 +1,7 @@
 """Before | After | Comment for the models of the 2018 experiment: optimized here, then compared on real data.
 
     python benchmarks/make_mnist.py MNIST_DIR && python benchmarks/make_photos.py PHOTOS_DIR
-    python benchmarks/seed_experiment.py FIXTURES MNIST_DIR PHOTOS_DIR [--only mnist,inception_v3,resnet_v2_152,pnasnet_large]
+    python benchmarks/seed_experiment.py FIXTURES MNIST_DIR PHOTOS_DIR [--only mnist,inception_v3]
 
 FIXTURES holds `large/` with TF-slim models as frozen graphs. The MNIST ConvNet is judged by its accuracy on 10,000
 test images; the large ones have random weights: there the agreement on photographs is what counts. Prints one Markdown
