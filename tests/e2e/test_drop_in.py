@@ -333,3 +333,15 @@ def test_protos_say_the_same(source, tmp_path):
         assert dict(one.signature_def.items()).keys() == dict(other.signature_def.items()).keys()
         for name, signature in one.signature_def.items():
             assert other.signature_def[name] == signature
+
+
+def test_functions_without_a_name_of_their_own(tmp_path):
+    module = tf.Module()
+    module.weight = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+    spec = [tf.TensorSpec([None, 2], name="x")]
+    module.apply = tf.function(lambda x: {"y": tf.nn.relu(x @ module.weight) + 1.0}, input_signature=spec)
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.apply)
+    optimize(tmp_path / "model", tmp_path / "out")
+    loaded = tf.saved_model.load(str(tmp_path / "out"))
+    assert loaded.signatures["serving_default"](x=tf.ones([1, 2]))["y"].numpy().tolist() == [[5.0, 7.0]]
+    assert loaded.apply(tf.ones([1, 2]))["y"].numpy().tolist() == [[5.0, 7.0]]

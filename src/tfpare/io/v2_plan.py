@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +76,7 @@ def _call_primary(alias: Alias, origin: V2Origin, primary_kept: list[int], model
     }
     stateful = any(n.spec is not None and n.spec.is_stateful for n in primary if n.op != "_Arg")
     op = "StatefulPartitionedCall" if stateful else "PartitionedCall"
-    call = graph.add(op, (a.out() for a in graph.args), attrs, name=primary.name.strip("_"))
+    call = graph.add(op, (a.out() for a in graph.args), attrs, name=_as_node_name(primary.name))
     for key, position in zip(alias.results, alias.positions, strict=True):
         value = list(primary.outputs.values())[position]
         identity = graph.add("Identity", [Value(call, position)], {"T": value.dtype.base}, name=key)
@@ -84,6 +85,11 @@ def _call_primary(alias: Alias, origin: V2Origin, primary_kept: list[int], model
         graph.keep[call] = None
     model.library.graphs[alias.name] = graph
     return kept
+
+
+def _as_node_name(function: str) -> str:
+    """A name that nodes may have: functions may be called `inference_<lambda>_7`."""
+    return re.sub(r"[^A-Za-z0-9_.]", "_", function).strip("_") or "call"
 
 
 def _is_resource_function(objects: Any, name: str) -> bool:
