@@ -67,7 +67,7 @@ def find_units(graph: Graph, result: PassResult) -> list[Unit]:
     """Every linear op that an 8-bit kernel can compute, inputs before readers; the others are declined by reason."""
     units: list[Unit] = []
     taken: set[Node] = set()
-    needed = _needed(graph)
+    needed = graph.held_nodes()
     batches = BatchSources(graph)
     for node in graph.topological():
         if node.op in OTHER_LINEAR_OPS and node.dtypes[0].name == "float32":
@@ -82,11 +82,6 @@ def find_units(graph: Graph, result: PassResult) -> list[Unit]:
         taken.update(unit.nodes)
         units.append(unit)
     return units
-
-
-def _needed(graph: Graph) -> set[Node]:
-    """Nodes whose value has to stay, whoever reads it."""
-    return graph.output_nodes() | {v.node for v in graph.fed} | set(graph.keep) | graph.pinned
 
 
 def _unit(graph: Graph, node: Node, needed: set[Node], taken: set[Node], batches: BatchSources) -> Unit:
