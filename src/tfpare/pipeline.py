@@ -120,7 +120,7 @@ class Pipeline:
         Raises:
             InvariantError: a step left an invalid graph; the message names it.
         """
-        with _collector_paused():
+        with collector_paused():
             self._run(model, progress)
 
     def _run(self, model: Model, progress: Progress) -> None:
@@ -232,7 +232,7 @@ class Pipeline:
 
 
 @contextmanager
-def _collector_paused() -> Generator[None, None, None]:
+def collector_paused() -> Generator[None, None, None]:
     """Keeps Python's garbage collector from running.
 
     Nodes are removed edge by edge, so that counting references frees them; full collections of a large graph, which

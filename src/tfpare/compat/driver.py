@@ -11,6 +11,7 @@ from tfpare.compat.registry import IGNORE_ERRORS, Transform, find
 from tfpare.compat.syntax import Call, parse
 from tfpare.compat.work import Work
 from tfpare.errors import InvariantError, TfpareError, UsageError
+from tfpare.pipeline import collector_paused
 
 Progress = Callable[[str], None]
 
@@ -34,6 +35,11 @@ def apply(work: Work, transforms: str | Iterable[str], progress: Progress = lamb
         UsageError: a string that cannot be read, an unknown transform or argument.
         TfpareError: a transform fails and its `ignore_errors` is not true; the message names it.
     """
+    with collector_paused():
+        return _apply(work, transforms, progress)
+
+
+def _apply(work: Work, transforms: str | Iterable[str], progress: Progress) -> list[TransformStep]:
     steps: list[TransformStep] = []
     for call, one, arguments, ignores_errors in [_resolve(c) for c in parse(transforms)]:
         progress(one.name)
