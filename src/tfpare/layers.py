@@ -22,14 +22,13 @@ from tfpare.io.read import ReadOptions, read
 from tfpare.ir.graph import Graph, Node, functions_of
 from tfpare.ir.model import Model, Signature, TensorInfo
 from tfpare.ir.types import Array
-from tfpare.pipeline import make_pipeline
+from tfpare.pipeline import freeze_model
 from tfpare.reference import is_random
 
 _MOST_NODES = 600  # of one signature; a picture has no room for more
 _MOST_WEIGHT_BYTES = 1_000_000_000  # each model is in memory about three times while it is frozen and loaded
 _FETCHED_AT_ONCE = 32  # activations of large images take megabytes each
 _TIME_S = 60.0
-_FREEZE = ("inline_functions", "freeze_variables")
 _NO_LAYERS = frozenset({"Const", "Placeholder", "PlaceholderWithDefault", "PlaceholderV2"})
 
 Feeds = Mapping[str, Mapping[str, Array]]
@@ -100,7 +99,7 @@ class _Frozen:
         model = models[0]
         if sum(v.n_bytes for v in model.variables.values()) + _const_bytes(model) > _MOST_WEIGHT_BYTES:
             raise TfpareError(f"its weights are larger than {_MOST_WEIGHT_BYTES / 1e9:.0f} GB")
-        make_pipeline("exact", only=_FREEZE).run(model)
+        freeze_model(model)
         name_outputs(model.graphs[0])  # as the writer does
         self.signatures = dict(model.signatures)
         self.nodes = {s.name: _layers(model.graphs[0], s) for s in model.signatures.values()}

@@ -318,6 +318,12 @@ def _known(name: str) -> str:
     return name
 
 
+def freeze_model(model: Model) -> None:
+    """Inlines calls and makes the variables that have a stored value constants, in place."""
+    load_all()
+    Pipeline([PASSES["inline_functions"], PASSES["freeze_variables"]], []).run(model)
+
+
 def load_all() -> None:
     """Imports every module of rules and passes, which registers them: a new file needs no list."""
     for package in (passes, rewrites):

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from tfpare.compat import driver
 from tfpare.compat.driver import Progress, TransformStep
-from tfpare.compat.freeze import freeze_model
 from tfpare.compat.work import Work
 from tfpare.errors import UnsupportedModel, UsageError
 from tfpare.io import graphdef, start, write
 from tfpare.io.read import ReadOptions, read, sniff
-from tfpare.pipeline import StepReport
+from tfpare.pipeline import StepReport, freeze_model
 from tfpare.stats import file_bytes
 from tfpare.verifier import VerifyOptions, VerifyReport, verify
 

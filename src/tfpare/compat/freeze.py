@@ -12,10 +12,7 @@ from tfpare.io import graphdef, saved_model, start, v1, whole_graph, write_v1
 from tfpare.io.checkpoint import Checkpoint
 from tfpare.io.read import ReadOptions, read
 from tfpare.ir.model import Model, variable_key
-from tfpare.passes.base import PASSES
-from tfpare.pipeline import Pipeline, load_all
-
-_FREEZE = ("inline_functions", "freeze_variables")
+from tfpare.pipeline import freeze_model
 
 
 def freeze_graph(
@@ -86,12 +83,6 @@ def freeze_graph(
     if output_graph:
         graphdef.write_graphdef(graph_def, Path(os.path.expanduser(output_graph)))
     return graph_def
-
-
-def freeze_model(model: Model) -> None:
-    """Makes the variables that have a stored value constants, in place."""
-    load_all()
-    Pipeline([PASSES[name] for name in _FREEZE], []).run(model)
 
 
 def _names(text: str | Iterable[str] | None) -> list[str]:
