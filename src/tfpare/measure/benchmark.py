@@ -40,6 +40,8 @@ _TRACED_CALLS = 10
 # Loading and the first call are judged besides, from one time a process: together they may err as rarely as one half of
 # what warm calls may.
 _CALLS_CONFIDENCE, _PHASE_CONFIDENCE = 0.95, 0.99
+_KNOWN_WELL = 1.05  # a ratio's interval, from its middle to an end
+_FEWEST_TO_TELL = 5  # Student's t is too wide with fewer processes, however quiet the machine is
 _GROWING_QUEUE = 0.1  # of the time: then calls were still waiting well after the last arrival
 
 
@@ -82,8 +84,16 @@ def _check(options: BenchmarkOptions, models: Sequence[object]) -> None:
         raise UsageError("A batch has at least one row.")
     if options.streams < 1 or options.repeats < 1 or options.min_runs < 1:
         raise UsageError("Streams, repeats and runs are at least 1.")
+    if options.max_repeats is not None and options.max_repeats < options.repeats:
+        raise UsageError(f"--max-repeats is at least --repeats, which is {options.repeats}.")
     if options.rate < 0 or options.min_seconds < 0 or options.min_effect < 0:
         raise UsageError("Rate, seconds and effect are not negative.")
+
+
+def _most_repeats(options: BenchmarkOptions) -> int:
+    if options.max_repeats is not None:
+        return options.max_repeats
+    return options.repeats * (2 if options.repeats >= _FEWEST_TO_TELL else 1)
 
 
 @dataclass(slots=True)
@@ -124,7 +134,9 @@ class _Benchmark:
         # Compressing reads all files: after that, loading finds them in the system's cache in every repeat.
         files = [file_sizes(s.source, self._options.measure_zip) for s in self._subjects]
         load, begin, own = machine.load_average(), machine.Moment.now(), machine.own_seconds()
-        for repeat in range(self._options.repeats):
+        for repeat in range(_most_repeats(self._options)):
+            if repeat >= self._options.repeats and self._is_settled():
+                break
             self._repeat(repeat)
         end = machine.Moment.now()
         own_s = machine.own_seconds() - own + sum(g.processor_s for g in self._gathered)
@@ -144,6 +156,11 @@ class _Benchmark:
             warnings=[*machine.warnings(environment, cv), *_queue_warnings(models)],
             notes=self._notes,
         )
+
+    def _is_settled(self) -> bool:
+        """Whether every ratio of warm calls is known well enough, whatever it is; else more processes help."""
+        warm = [r.interval for k in range(1, len(self._subjects)) for r in self._ratios(k) if r.workload is not None]
+        return all(i.high <= i.low * _KNOWN_WELL**2 for i in warm)
 
     def _repeat(self, repeat: int) -> None:
         """Fresh processes for all models, one after the other; then turns."""
@@ -191,7 +208,10 @@ class _Benchmark:
 
     def _tell(self, repeat: int, step: str, share: float) -> None:
         total = self._options.repeats
-        self._progress(f"repeat {repeat + 1} of {total}: {step}", (repeat + share) / total)
+        if repeat < total:
+            self._progress(f"repeat {repeat + 1} of {total}: {step}", (repeat + share) / total)
+        else:
+            self._progress(f"repeat {repeat + 1}, since processes scatter: {step}", 1.0)
 
     def _profiles(self) -> list[Profile | None]:
         if not self._options.profile and self._options.tensorboard is None:

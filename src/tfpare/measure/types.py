@@ -39,6 +39,8 @@ class BenchmarkOptions:
         rate: calls a second that arrive at random (Poisson), whether the model is ready or not; 0 calls again as soon
             as the last call has returned.
         repeats: fresh processes for each model.
+        max_repeats: further ones, up to so many in all, while the ratio of warm calls is not known to 5 % because
+            processes scatter. None: twice as many, from 5 repeats on (with fewer it is never known so well).
         min_seconds, min_runs: warm calls go on until both are reached, over all repeats.
         min_effect: smallest relative difference that is called one, however sure it is.
         via: how the model is called.
@@ -59,6 +61,7 @@ class BenchmarkOptions:
     streams: int = 1
     rate: float = 0.0
     repeats: int = 7
+    max_repeats: int | None = None
     min_seconds: float = 10.0
     min_runs: int = 50
     min_effect: float = 0.03
