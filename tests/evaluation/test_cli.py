@@ -62,7 +62,7 @@ def test_options_of_data():
         classes="cat, dog",
         rename=["x=image", "y=other"],
         columns="a,b",
-        constants="keep_prob=1.0",
+        input_exprs="keep_prob=1.0",
     )
     assert made.resize == (224, 192)
     assert made.scale == 1 / 255

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
@@ -55,10 +56,8 @@ OpLibraries = Annotated[
 DataFile = Annotated[
     Path | None, typer.Option("--data", metavar="FILE.npz", help="Arrays to verify with, by input key.")
 ]
-InputFiles = Annotated[str | None, typer.Option("--inputs", metavar="'KEY=FILE.npy;…'", help="Inputs to verify with.")]
-InputExprs = Annotated[
-    str | None, typer.Option("--input_exprs", metavar="'KEY=[[1.0]];…'", help="Inputs to verify with, as literals.")
-]
+InputFiles = Annotated[str | None, typer.Option("--inputs", metavar="'KEY=FILE.npy;…'", help="Inputs from files.")]
+InputExprs = Annotated[str | None, typer.Option("--input_exprs", metavar="'KEY=[[1.0]];…'", help="Inputs as literals.")]
 Tolerance = Annotated[
     float | None,
     typer.Option("--tolerance", metavar="REL", help="Allowed difference; 0 for equal bits (1e-5 for float32)."),
@@ -73,6 +72,11 @@ def split(values: list[str] | None) -> tuple[str, ...]:
 def tags(value: str | None) -> tuple[str, ...] | None:
     """`serve,gpu` as a tag set; an empty string is the empty set, None leaves the choice to the reader."""
     return None if value is None else split([value])
+
+
+def command_line() -> str:
+    """What was typed, to be copied."""
+    return shlex.join(["tfpare", *sys.argv[1:]])
 
 
 def stdout() -> Console:

@@ -73,28 +73,32 @@ SkipBad = Annotated[
 ]
 Constants = Annotated[
     str | None,
-    typer.Option("--input_exprs", metavar="'KEY=1.0;…'", help="Inputs that are the same for every batch, as literals."),
+    typer.Option(
+        "--input_exprs",
+        metavar="'KEY=[[1.0]];…'",
+        help="Inputs as literals; beside --data those that are the same for every batch.",
+    ),
 ]
 
 
 def data_options(
-    resize: str | None = None,
-    resize_method: str = "bilinear",
-    central_crop: float | None = None,
-    scale: str = "1",
-    mean: str | None = None,
-    std: str | None = None,
-    channel_order: str = "RGB",
-    layout: str | None = None,
-    label_key: str | None = None,
-    label_offset: int = 0,
-    classes: str | None = None,
-    rename: list[str] | None = None,
-    columns: str | None = None,
-    records: str = "auto",
-    limit: int | None = None,
-    skip_bad: int = 0,
-    constants: str | None = None,
+    resize: Resize = None,
+    resize_method: ResizeMethod = "bilinear",
+    central_crop: CentralCrop = None,
+    scale: Scale = "1",
+    mean: Mean = None,
+    std: Std = None,
+    channel_order: ChannelOrder = "RGB",
+    layout: Layout = None,
+    label_key: LabelKey = None,
+    label_offset: LabelOffset = 0,
+    classes: Classes = None,
+    rename: Rename = None,
+    columns: Columns = None,
+    records: Records = "auto",
+    limit: Limit = None,
+    skip_bad: SkipBad = 0,
+    input_exprs: Constants = None,
 ) -> DataOptions:
     """The options of this page as what `tfpare.data` takes.
 
@@ -120,7 +124,7 @@ def data_options(
         records=records,
         limit=limit,
         skip_bad=skip_bad,
-        constants=_constants(constants) if constants else {},
+        constants=_constants(input_exprs) if input_exprs else {},
     )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tfpare.cli import data_options as data_cli
 from tfpare.cli.common import (
     DebugFlag,
     InputNames,
@@ -23,22 +22,25 @@ from tfpare.cli.common import (
     tags,
     working,
 )
+from tfpare.cli.data_options import Data, data_options
+from tfpare.cli.groups import expanded
+from tfpare.cli.measure_options import CalledSignature, MetricOutput, Metrics
 from tfpare.errors import UsageError
 
+if TYPE_CHECKING:
+    from tfpare.data.types import DataOptions
 
+
+@expanded(reading=data_options)
 def evaluate(
     model: ModelArgument,
-    data: data_cli.Data = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="top1, top5, accuracy, auc, mse or module:function; needs labels. Repeatable. [top1]"
-        ),
-    ] = None,
+    *,
+    data: Data = None,
+    metric: Metrics = None,
     against: Annotated[
         Path | None, typer.Option(metavar="OTHER", help="A second model: agreement, and with --metric a paired test.")
     ] = None,
-    output: Annotated[str | None, typer.Option(metavar="KEY", help="Output that metrics look at.")] = None,
+    output: MetricOutput = None,
     positive_class: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="auc: the class that counts as positive.")
     ] = None,
@@ -50,34 +52,16 @@ def evaluate(
     shards: Annotated[int | None, typer.Option(metavar="N", min=1, help="Parts for Ray [4 for each CPU]")] = None,
     cpus_per_shard: Annotated[int, typer.Option(metavar="N", min=1, help="CPUs that a part claims.")] = 1,
     tag_set: TagSet = None,
-    signature_def: Annotated[
-        str | None, typer.Option("--signature_def", metavar="NAME", help="Signature to call. [serving_default]")
-    ] = None,
+    signature_def: CalledSignature = None,
     input_names: InputNames = None,
     output_names: OutputNames = None,
     op_library: OpLibraries = None,
-    resize: data_cli.Resize = None,
-    resize_method: data_cli.ResizeMethod = "bilinear",
-    central_crop: data_cli.CentralCrop = None,
-    scale: data_cli.Scale = "1",
-    mean: data_cli.Mean = None,
-    std: data_cli.Std = None,
-    channel_order: data_cli.ChannelOrder = "RGB",
-    layout: data_cli.Layout = None,
-    label_key: data_cli.LabelKey = None,
-    label_offset: data_cli.LabelOffset = 0,
-    classes: data_cli.Classes = None,
-    rename: data_cli.Rename = None,
-    columns: data_cli.Columns = None,
-    records: data_cli.Records = "auto",
-    limit: data_cli.Limit = None,
-    skip_bad: data_cli.SkipBad = 0,
-    input_exprs: data_cli.Constants = None,
+    reading: DataOptions,
     as_json: JsonFlag = False,
     debug: DebugFlag = False,
 ) -> None:
-    """Measures a model's quality on labelled data, or how far it agrees with another model on any data."""
-    from tfpare.cli.counter import counter
+    """Measures a model's quality on labelled data (--metric, by default top1), or its agreement with another model."""
+    from tfpare.cli.bar import counter
 
     if data is None:
         raise UsageError("Give --data: an .npz, a directory of pictures, TFRecords, a .csv or .tsv, module:function.")
@@ -90,25 +74,7 @@ def evaluate(
         options = EvaluateOptions(
             metrics=split(metric) or (() if against else ("top1",)),
             against=against,
-            data=data_cli.data_options(
-                resize,
-                resize_method,
-                central_crop,
-                scale,
-                mean,
-                std,
-                channel_order,
-                layout,
-                label_key,
-                label_offset,
-                classes,
-                rename,
-                columns,
-                records,
-                limit,
-                skip_bad,
-                input_exprs,
-            ),
+            data=reading,
             signature=signature_def or "",
             output=output or "",
             positive_class=positive_class,
