@@ -80,7 +80,7 @@ def timing_options(
         via=_call_path(via),
         data=data,
         inputs=inputs or "",
-        input_exprs=input_exprs or "",
+        input_exprs=(input_exprs or "") if data is None else "",  # beside data they are that data's constants
         seed=seed,
     )
 
