@@ -38,6 +38,24 @@ DECLINES = [
         "stay whole",
     ),
     (
+        "unknown_split",
+        "move_affine_before_reshape",
+        DENSE.format(target="[2,3,-1,2]") + "c = const(float32[5,2])\ny = AddV2(r, c)\nreturn y",
+        "stay whole",
+    ),
+    (
+        "along_rows_of_split",
+        "move_affine_before_reshape",
+        DENSE.format(target="[2,3,5,1]") + "c = const(float32[3,1,1])\ny = AddV2(r, c)\nreturn y",
+        "last dimension",
+    ),
+    (
+        "enlarges_split",
+        "move_affine_before_reshape",
+        DENSE.format(target="[2,3,5,1]") + "c = const(float32[5,2])\ny = AddV2(r, c)\nreturn y",
+        "last dimension",
+    ),
+    (
         "nchw",
         "move_affine_before_batch_to_space",
         "x = input(float32[4,3,6,6])\nk = const(float32[3,3,3,4])\n"
@@ -52,6 +70,17 @@ DECLINES = [
 @pytest.mark.parametrize(("rule", "source", "reason"), [c[1:] for c in DECLINES], ids=[c[0] for c in DECLINES])
 def test_declines(rule, source, reason):
     assert_declines(rule, source, reason)
+
+
+@pytest.mark.parametrize("c", ["[3,1]", "[2]", "[1,3,2]", "[1,1,1,2]"])
+@pytest.mark.parametrize("op", ["Mul", "Sub"])
+def test_a_constant_along_a_part_of_the_split_channels(c, op):
+    source = "x = input(float32[?,4])\nk = const(float32[4,6])\nm = MatMul(x, k)\nt = const(int32, [-1,3,3,2])\n"
+    source += f"r = Reshape(m, t)\nc = const(float32{c})\ny = {op}(r, c)\nreturn y"
+    graph, original = parse(source), parse(source)
+    assert apply(graph, "move_affine_before_reshape")["move_affine_before_reshape"].applied == 1
+    feeds = random_feeds(original)
+    assert_same(run(original, feeds), run(graph, feeds), Effect.EXACT)
 
 
 @pytest.mark.parametrize("op", ["Mul", "RealDiv", "AddV2", "Sub"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from tfpare.authoring import Array, Builder, Effect, Node, Value, any_, const, op, require, rewrite
@@ -174,7 +176,7 @@ def move_affine_before_squeeze(new: Builder, affine: Node, move: Node, linear_no
 def move_affine_before_reshape(
     new: Builder, affine: Node, move: Node, linear_node: Node, target: Value, c: Array
 ) -> Value | None:
-    """Reshape(MatMul(x, K))·c = Reshape(MatMul(x, K)·c), likewise +, − and /, where the last dimension stays whole.
+    """Reshape(MatMul(x, K))·c = Reshape(MatMul(x, K)·c), likewise +, − and /, whether or not the channels are split.
 
     Before:
         x = input(float32[6,4])
@@ -196,8 +198,28 @@ def move_affine_before_reshape(
         y = Reshape(a, target)
         return y
 
-    Declines when: the last dimension of the reshaped tensor is not known to be the number of channels; c varies along
-    another dimension or would enlarge the result; another node reads the reshaped tensor.
+    Before (the heads of an attention layer):
+        x = input(float32[?,4])
+        k = const(float32[4,6])
+        m = MatMul(x, k)
+        target = const(int32, [-1,3,2,3])
+        r = Reshape(m, target)
+        c = const(float32[2,3])
+        y = AddV2(r, c)
+        return y
+
+    After:
+        x = input(float32[?,4])
+        k = const(float32[4,6])
+        m = MatMul(x, k)
+        c = const(float32[6])
+        a = AddV2(m, c)
+        target = const(int32, [-1,3,2,3])
+        y = Reshape(a, target)
+        return y
+
+    Declines when: the last dimensions of the reshaped tensor are not known to be the channels; c varies along another
+    dimension or would enlarge the result; another node reads the reshaped tensor.
     Source: dense layers on sequences (Tensordot), whose bias TensorFlow cannot fuse behind a Reshape.
     """
     if affine.inputs[0].node is not move and affine.op in ("Sub", "RealDiv"):
@@ -207,15 +229,40 @@ def move_affine_before_reshape(
     dims = move.out().shape.dims
     if dims is None and target.constant is not None:
         dims = tuple(target.constant.reshape(-1).tolist())
-    require(dims and dims[-1] == owner.channels, "the last dimension is not known to stay whole", at=move)
-    assert dims is not None
-    require(
-        _is_last_dimension(c, owner.channels, len(dims)),
-        "the constant does not vary by the last dimension alone",
-        at=affine,
-    )
-    inner = new.op(affine.op, linear_node.out(), new.const(c.reshape(-1) if c.ndim else c), shape=linear_node.shapes[0])
+    split = _split_channels(dims or (), owner.channels)
+    require(split, "the last dimension is not known to stay whole or to be split", at=move)
+    c = _in_channels(c, split, len(dims or ()), affine)
+    inner = new.op(affine.op, linear_node.out(), new.const(c), shape=linear_node.shapes[0])
     return new.like(move, inner, target)
+
+
+def _split_channels(dims: tuple[int | None, ...], channels: int) -> tuple[int, ...]:
+    """The last dimensions that together are the channels; empty where there are none."""
+    split: tuple[int, ...] = ()
+    for size in reversed(dims):
+        if size is None or size < 1:
+            break
+        split = (size, *split)
+        if prod(split) == channels:
+            return split
+    return ()
+
+
+def _in_channels(c: Array, split: tuple[int, ...], rank: int, at: Node) -> Array:
+    """A constant that varies along the split channels alone, as one number for each of them ([channels] or scalar).
+
+    Raises:
+        Declined: it varies along another dimension, or would enlarge the result.
+    """
+    if c.ndim == 0:
+        return c
+    outer, inner = c.shape[: -len(split)], c.shape[-len(split) :]
+    padded = (1,) * (len(split) - len(inner)) + inner
+    fits = (
+        c.ndim <= rank and all(n == 1 for n in outer) and all(a in (1, b) for a, b in zip(padded, split, strict=True))
+    )
+    require(fits, "the constant does not vary by the last dimension alone", at=at)
+    return np.broadcast_to(c.reshape(inner), split).reshape(-1)
 
 
 def _is_last_dimension(c: Array, channels: int, rank: int) -> bool:
