@@ -48,4 +48,4 @@ def move_bias_add_before_reshape(
     require(target is not None and target.size > 0, "the Reshape's target is computed", at=reshape)
     last = (width or (None, None))[0 if product["transpose_b"] else 1]
     require(last == int(np.asarray(target)[-1]), "the Reshape changes the last dimension", at=reshape)
-    return new.like(reshape, new.like(add, product.out(), bias), shape)
+    return new.like(reshape, new.like(add, product.out(), bias, shape=product.shapes[0]), shape)

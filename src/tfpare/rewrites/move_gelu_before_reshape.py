@@ -71,6 +71,8 @@ def move_gelu_before_reshape(
     if reshape is None or biased is None or new.producer(biased.inputs[0], "MatMul") is None:
         return None
     require(half.ndim == 0 and root_half.ndim == 0, "a constant is no scalar", at=gelu)
-    inner = biased.out()
-    erfc = new.like(tail, new.like(scaled, new.like(negated, inner), root_half_value))
-    return new.like(reshape, new.like(gelu, new.like(halved, inner, half_value), erfc), reshape.inputs[1])
+    inner, shape = biased.out(), biased.shapes[0]
+    negative = new.like(negated, inner, shape=shape)
+    erfc = new.like(tail, new.like(scaled, negative, root_half_value, shape=shape), shape=shape)
+    product = new.like(gelu, new.like(halved, inner, half_value, shape=shape), erfc, shape=shape)
+    return new.like(reshape, product, reshape.inputs[1])
