@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import zip_longest
 from pathlib import Path
 
 from tfpare.api_types import ModelStats, OptimizeOptions, OptimizeReport, Progress
@@ -16,16 +15,16 @@ from tfpare.blame import fault_of_input
 from tfpare.errors import UnsupportedModel, UsageError, VerificationError
 from tfpare.execution import Worker
 from tfpare.io import keras_files, start, write
-from tfpare.io.read import ReadOptions, read, sniff
+from tfpare.io.read import read, sniff
 from tfpare.ir.model import Model
 from tfpare.layers import LayerReport, layer_differences
-from tfpare.passes.base import PassOptions
-from tfpare.pipeline import Pipeline, make_pipeline
 from tfpare.precision.budget import budget_of
 from tfpare.precision.cpu import check_cpu
 from tfpare.quant.samples import write_proof_inputs
 from tfpare.recording import Recorder
+from tfpare.rewriting import pipeline_of, read_options, rewrite
 from tfpare.stats import file_bytes, model_stats
+from tfpare.tuning.search import find_precision
 from tfpare.verifier import Verifier, VerifyOptions, VerifyReport, first_difference, runtime_of
 
 __all__ = ["ModelStats", "OptimizeOptions", "OptimizeReport", "Progress", "optimize"]
@@ -52,7 +51,29 @@ def optimize(
     source, target = Path(os.path.expanduser(model)), Path(os.path.expanduser(output))
     options = options or OptimizeOptions()
     write.check_target(target, options.overwrite, [source])
+    if options.precision == "auto" or options.goal is not None:
+        return _optimize_as_found(source, target, options, progress)
     return _Job(source, target, options, progress).run()
+
+
+def _optimize_as_found(source: Path, target: Path, options: OptimizeOptions, progress: Progress) -> OptimizeReport:
+    """With the precision that a search prefers and the proof accepts."""
+    found = find_precision(source, target, options, progress)
+    for candidate, chosen in found.preferences[:-1]:
+        try:
+            report = _Job(source, target, chosen, progress).run()
+        except VerificationError as error:
+            candidate.chosen, candidate.ok, candidate.note = False, False, f"the proof refuses it: {error}"
+            found.report.layers = []
+            continue
+        break
+    else:
+        candidate, chosen = found.preferences[-1]
+        report = _Job(source, target, chosen, progress).run()
+    candidate.chosen = True
+    report.search = found.report
+    report.seconds["search"] = found.report.seconds
+    return report
 
 
 class _Job:
@@ -62,8 +83,7 @@ class _Job:
         self.source, self.target, self.options, self.progress = source, target, options, progress
         self.verification = _verification(options)
         self.seconds: dict[str, float] = {}
-        names = options.input_names, options.output_names
-        self.read_options = ReadOptions(options.tags, options.signatures, *names, write.is_frozen_target(target))
+        self.read_options = read_options(options, target)
 
     @contextmanager
     def phase(self, name: str) -> Generator[None, None, None]:
@@ -76,7 +96,7 @@ class _Job:
     def run(self) -> OptimizeReport:
         """Read, rewrite, write aside, prove, publish."""
         begin = time.perf_counter()
-        self._pipeline()  # unknown names are refused before any work
+        pipeline_of(self.options)  # unknown names are refused before any work
         check_cpu(self.options.precision, self.options.force)
         with ExitStack() as stack:
             worker = self._start_worker(stack)
@@ -89,7 +109,7 @@ class _Job:
             verifier = self._start_verifier(stack, worker, models)
             recorders = [Recorder(m) for m in models] if self.options.record else []
             with self.phase("rewrite"), self._input_blamed(path):
-                pipeline = self._rewrite(models, recorders=recorders)
+                pipeline = rewrite(models, self.options, self.progress, recorders=recorders)
             records = [r.finish(m) for r, m in zip(recorders, models, strict=False)]
             place = stack.enter_context(write.staging(self.target))
             with self.phase("write"), self._input_blamed(path):
@@ -155,33 +175,12 @@ class _Job:
         return verifier
 
     def _proof_options(self, stack: ExitStack, model: Model) -> VerifyOptions:
-        """A model in 8 bits is proven on samples like those that it was calibrated with, unless inputs were given."""
+        """Other precisions are proven on samples, where there are any: those that the model is made for."""
         given, int8 = self.verification, self.options.int8
-        if self.options.precision != "int8" or not int8.data or given.data or given.inputs or given.input_exprs:
+        if self.options.precision == "keep" or not int8.data or given.data or given.inputs or given.input_exprs:
             return given
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfpare-")))
         return replace(given, data=write_proof_inputs(model, int8, scratch / "samples.npz"))
-
-    def _pipeline(self, stop_after: int | None = None) -> Pipeline:
-        given = self.options
-        passes = PassOptions(
-            given.freeze_limit_bytes,
-            remove_asserts=given.remove_asserts,
-            bind=given.bind,
-            layout=given.layout,
-            precision=given.precision,
-            int8=given.int8,
-        )
-        return make_pipeline(self.options.preset, self.options.disable, self.options.only, passes, stop_after)
-
-    def _rewrite(
-        self, models: list[Model], stop_after: int | None = None, recorders: Sequence[Recorder] = ()
-    ) -> Pipeline:
-        pipeline = self._pipeline(stop_after)
-        for model, recorder in zip_longest(models, recorders):
-            pipeline.recorder = recorder
-            pipeline.run(model, self.progress)
-        return pipeline
 
     def _prove(self, verifier: Verifier | None, staged: Path, path: Path) -> VerifyReport | None:
         if verifier is None:
@@ -211,7 +210,7 @@ class _Job:
 
             def candidate(stop_after: int) -> Path:
                 models = read(path, self.read_options)
-                steps[:] = self._rewrite(models, stop_after).steps
+                steps[:] = rewrite(models, self.options, self.progress, stop_after).steps
                 place = Path(scratch) / str(stop_after)
                 place.mkdir()
                 return write.write_staged(models, place, self.target)

@@ -14,6 +14,7 @@ from tfpare.passes.base import FREEZE_LIMIT_BYTES
 from tfpare.pipeline import StepReport
 from tfpare.quant.options import QuantOptions
 from tfpare.recording import ModelRecord
+from tfpare.tuning.types import Goal, SearchReport
 from tfpare.verifier import VerifyOptions, VerifyReport
 
 Progress = Callable[[str], None]
@@ -29,9 +30,10 @@ class OptimizeOptions:
         disable, only: names of rules and passes.
         bind: placeholder name → value that it gets for good.
         layout: `keep`, `NHWC`, `NCHW` or `auto` (NHWC on machines without a GPU).
-        precision: `keep`, `bf16` (computed in bfloat16), `fp16` (weights stored as float16), `fp32` (back again) or
-            `int8` (computed in 8 bits; with no data only stored so).
+        precision: `auto` (the fastest within the goal), `keep`, `bf16` (computed in bfloat16), `fp16` (weights stored
+            as float16), `fp32` (back again) or `int8` (computed in 8 bits; with no data only stored so).
         int8: how a model is quantized, and what with.
+        goal: what may be lost, and how that is measured; layers stay in float, and in the end the model, until it fits.
         force: convert to a precision that this CPU is slow at.
         remove_asserts: also remove Assert and Print.
         freeze_limit_bytes: constants get no larger than this together; the largest variables stay variables.
@@ -53,6 +55,7 @@ class OptimizeOptions:
     layout: str = "keep"
     precision: str = "keep"
     int8: QuantOptions = field(default_factory=QuantOptions)
+    goal: Goal | None = None
     force: bool = False
     remove_asserts: bool = False
     freeze_limit_bytes: int = FREEZE_LIMIT_BYTES
@@ -82,6 +85,7 @@ class OptimizeReport:
         seconds: by phase: import, read, rewrite, write, verify, total.
         records: what became of the nodes, one entry a MetaGraph; with `record`.
         layers: differences of single nodes, by signature; with `compare_layers`.
+        search: how the precision was found, where it was looked for.
         benchmark: of the two models, where somebody measured them.
         command: that made it, where it came from the command line.
         version: of tfpare.
@@ -99,6 +103,7 @@ class OptimizeReport:
     seconds: dict[str, float]
     records: list[ModelRecord] = field(default_factory=list[ModelRecord])
     layers: list[LayerReport] = field(default_factory=list[LayerReport])
+    search: SearchReport | None = None
     benchmark: BenchmarkReport | None = None
     command: str = ""
     version: str = __version__

@@ -160,6 +160,8 @@ class Pipeline:
         if asked is not None:
             self.options.progress = progress
             self._pass(asked, model, progress)
+        if _leaves_bfloat16(self.options):
+            self._pass(PRECISION_PASSES["bf16"], model, progress)
 
     def _simplify(self, model: Model, progress: Progress) -> bool:
         """Whether something changed but for merging."""
@@ -298,8 +300,8 @@ def make_pipeline(
     def wanted(name: str, effect: Effect) -> bool:
         return name not in disabled and (name in chosen if chosen else effect in effects)
 
-    asked = PRECISION_PASSES.get(options.precision) if options else None
-    precise = {asked} - disabled if Effect.ROUNDING in effects and not chosen else set[str]()
+    asked = _precision_passes(options) if options else set[str]()
+    precise = asked - disabled if Effect.ROUNDING in effects and not chosen else set[str]()
     passes = [
         p
         for p in PASSES.values()
@@ -309,6 +311,17 @@ def make_pipeline(
     passes.sort(key=lambda p: order.get(p.name, len(order)))
     rules = [r for r in RULES.values() if wanted(r.name, r.effect)]
     return Pipeline(passes, rules, options or PassOptions(), stop_after)
+
+
+def _precision_passes(options: PassOptions) -> set[str]:
+    """The passes that the precision needs."""
+    asked = {options.precision} | ({"bf16"} if _leaves_bfloat16(options) else set[str]())
+    return {PRECISION_PASSES[p] for p in asked if p in PRECISION_PASSES}
+
+
+def _leaves_bfloat16(options: PassOptions) -> bool:
+    """Whether what is not in 8 bits is to be in bfloat16."""
+    return options.precision == "int8" and options.int8.rest == "bf16"
 
 
 def _known(name: str) -> str:

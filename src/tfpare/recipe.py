@@ -2,7 +2,7 @@
 
 ```toml
 preset = "fast"                  # or "exact"
-precision = "bf16"               # or "int8", "fp16", "fp32", "keep"
+precision = "bf16"               # or "auto", "int8", "fp16", "fp32", "keep"
 tag_set = ["serve"]
 signature_def = ["serving_default"]
 disable = ["fuse_pad_into_conv"]
@@ -31,11 +31,13 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tfpare.api_types import OptimizeOptions
+from tfpare.data.types import DataOptions
 from tfpare.errors import UsageError, nearest
 from tfpare.ir.types import Array
 from tfpare.passes.base import FREEZE_LIMIT_BYTES, LAYOUTS
 from tfpare.pipeline import PRESETS
 from tfpare.quant.options import QuantOptions
+from tfpare.tuning.types import MAX_DROP, Goal
 from tfpare.verifier import VerifyOptions
 
 if sys.version_info >= (3, 11):
@@ -89,7 +91,7 @@ class Recipe(BaseModel):
     only: Names = ()
     bind: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict[str, "Scalar | list[Scalar]"])
     layout: Annotated[Literal["keep", "auto", "NHWC", "NCHW"], BeforeValidator(_as_layout)] = "keep"
-    precision: Literal["keep", "fp32", "bf16", "fp16", "int8"] = "keep"
+    precision: Literal["keep", "auto", "fp32", "bf16", "fp16", "int8"] = "keep"
     calibration: Literal["minmax", "moving-average", "percentile", "entropy", "mse"] = "minmax"
     percentile: Annotated[float, Field(gt=50, le=100)] = 99.99
     calibration_samples: Annotated[int, Field(ge=1)] = 1000
@@ -97,6 +99,10 @@ class Recipe(BaseModel):
     weights_only: bool = False
     portable: bool = False
     work_dir: Path | None = None
+    metric: Names = ()
+    max_drop: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    eval_data: str = ""
+    output_key: str = ""
     force: bool = False
     remove_asserts: bool = False
     freeze_limit: Annotated[int, BeforeValidator(_as_bytes), Field(ge=0)] = FREEZE_LIMIT_BYTES
@@ -110,8 +116,8 @@ class Recipe(BaseModel):
     benchmark: bool = True
     overwrite: bool = False
 
-    def options(self) -> OptimizeOptions:
-        """The same for `tfpare.api.optimize`."""
+    def options(self, reading: DataOptions | None = None) -> OptimizeOptions:
+        """The same for `tfpare.api.optimize`; `reading` says how samples are read."""
         return OptimizeOptions(
             preset=self.preset,
             tags=self.tag_set,
@@ -123,7 +129,8 @@ class Recipe(BaseModel):
             bind={name: _array(value) for name, value in self.bind.items()},
             layout=self.layout,
             precision=self.precision,
-            int8=self._int8(),
+            int8=self._int8(reading or DataOptions()),
+            goal=self._goal(),
             force=self.force,
             remove_asserts=self.remove_asserts,
             freeze_limit_bytes=self.freeze_limit,
@@ -134,10 +141,21 @@ class Recipe(BaseModel):
             compare_layers=self.report is not None,
         )
 
-    def _int8(self) -> QuantOptions:
-        use_data = self.precision == "int8" and self.data is not None and not self.weights_only
+    def _goal(self) -> Goal | None:
+        if self.max_drop is None and not self.metric and not self.eval_data:
+            return None
+        drop = MAX_DROP if self.max_drop is None else self.max_drop
+        return Goal(drop, self.metric, self.eval_data, self.output_key)
+
+    def _samples(self) -> str:
+        """What to calibrate with and to judge by; else `data` is what the proof feeds."""
+        wanted = self.precision in ("int8", "auto") or self._goal() is not None
+        return str(self.data) if wanted and self.data is not None and not self.weights_only else ""
+
+    def _int8(self, reading: DataOptions) -> QuantOptions:
         return QuantOptions(
-            data=str(self.data) if use_data else "",
+            data=self._samples(),
+            data_options=reading,
             calibration=self.calibration,
             percentile=self.percentile,
             precisions=dict.fromkeys(self.keep_float, "fp32"),
@@ -152,7 +170,7 @@ class Recipe(BaseModel):
             signatures=self.signature_def,
             input_names=self.input_names,
             output_names=self.output_names,
-            data=None if self._int8().data else self.data,
+            data=None if self._samples() else self.data,
             inputs=self.inputs,
             input_exprs=self.input_exprs,
             tolerance=self.tolerance,

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tfpare.api_types import ModelStats, OptimizeReport
 from tfpare.pipeline import StepReport
+from tfpare.report_search import render_search
 from tfpare.tables import facts, in_bytes, in_seconds, number, share, spaced, table, tail
 from tfpare.verifier import OutputDifference, VerifyReport
 
@@ -27,7 +28,10 @@ def render(report: OptimizeReport) -> Group:
     parts.append(spaced(_sizes(report.before, report.after)))
     if report.verification is not None:
         parts.append(spaced(_differences(report.verification)))
-    notes = [*report.notes, *(report.verification.notes if report.verification else ())]
+    if report.search is not None:
+        parts.append(spaced(render_search(report.search)))
+    found = report.search.notes if report.search else ()
+    notes = [*found, *report.notes, *(report.verification.notes if report.verification else ())]
     if notes:
         parts.append(spaced(_notes(notes)))
     parts.append(spaced(facts(_outcome(report))))

@@ -21,7 +21,7 @@ TABLE = (
 def stored(source):
     graph, result = parse(source), PassResult()
     infer_shapes(graph)
-    count = store_weights(graph, result)
+    count = store_weights(graph, (), result)
     graph.check()
     return graph, count, result
 
@@ -78,7 +78,7 @@ def test_traps(trap, source):
         if not TRAPS[trap](graph, list(graph)[position]):
             continue
         assert TRAPS[trap](original, list(original)[position])
-        store_weights(graph, PassResult())
+        store_weights(graph, (), PassResult())
         graph.check()
         feeds = random_feeds(original)
         expected, got = run(original, feeds), run(graph, feeds)

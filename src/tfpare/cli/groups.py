@@ -37,6 +37,18 @@ def expanded(**groups: Callable[..., object]) -> Callable[[Command], Command]:
     return decorate
 
 
+def without(make: Callable[..., object], *names: str) -> Callable[..., object]:
+    """A group without some of its options, which then have their defaults."""
+
+    def made(**given: object) -> object:
+        return make(**given)
+
+    kept = [p for name, p in inspect.signature(make).parameters.items() if name not in names]
+    made.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined] - `expanded` reads it
+    made.__module__ = make.__module__
+    return made
+
+
 def _parameters(function: Callable[..., object], left_out: Collection[str] = ()) -> dict[str, inspect.Parameter]:
     """By name, with annotations in place of their texts; all of them by keyword, so that their order is free.
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tfpare.cli.common import (
-    DataFile,
     DebugFlag,
     InputExprs,
     InputFiles,
@@ -30,14 +29,29 @@ from tfpare.cli.common import (
     tags,
     working,
 )
+from tfpare.cli.data_options import data_options
+from tfpare.cli.groups import expanded, without
 
 if TYPE_CHECKING:
     from tfpare.api_types import OptimizeOptions, OptimizeReport
+    from tfpare.data.types import DataOptions
     from tfpare.recipe import Recipe
 
+Samples = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DATA",
+        help="Samples. With --precision int8, auto or --max-drop: .npz, pictures, TFRecords, .csv, module:function to "
+        "calibrate, judge and prove with. Else: an .npz to prove with.",
+    ),
+]
 
+
+@expanded(reading=without(data_options, "layout", "input_exprs"))
 def optimize(
     model: ModelArgument,
+    *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="A directory (SavedModel) or FILE.pb (frozen graph).")
     ],
@@ -66,9 +80,28 @@ def optimize(
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="bf16|int8|fp16|fp32|keep",
-            help="Half the file. bf16: computed in bfloat16, faster. fp16: only stored as float16. fp32: back. [keep]",
+            metavar="auto|bf16|int8|fp16|fp32|keep",
+            help="bf16: half the file, computed in bfloat16. int8: a quarter, computed in 8 bits with --data. fp16: "
+            "stored as float16. fp32: back. auto: what is measured to be fastest within --max-drop. [keep]",
         ),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="What --max-drop is about: top1, top5, accuracy, auc, mse, module:function."),
+    ] = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Most that --metric may lose on samples apart from those for calibration; without --metric, the share "
+            "of samples whose top class may change. Layers stay in float until it fits. [0.01 with auto]",
+        ),
+    ] = None,
+    eval_data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Samples to measure the loss on. [those of --data that are left]")
+    ] = None,
+    output_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Output that --metric looks at. [the class scores]")
     ] = None,
     calibration: Annotated[
         str | None,
@@ -111,7 +144,8 @@ def optimize(
         Path | None, typer.Option(metavar="FILE.toml", help="Settings from a file; flags replace them.")
     ] = None,
     op_library: OpLibraries = None,
-    data: DataFile = None,
+    data: Samples = None,
+    reading: DataOptions,
     inputs: InputFiles = None,
     input_exprs: InputExprs = None,
     tolerance: Tolerance = None,
@@ -137,6 +171,10 @@ def optimize(
         "only": split(only) or None,
         "layout": layout,
         "precision": precision,
+        "metric": split(metric) or None,
+        "max_drop": max_drop,
+        "eval_data": eval_data,
+        "output_key": output_key,
         "calibration": calibration,
         "percentile": percentile,
         "calibration_samples": calibration_samples,
@@ -158,7 +196,7 @@ def optimize(
         "overwrite": overwrite,
     }
     settings = _settings(flags, bind or [], recipe)
-    options = replace(settings.options(), record=as_json or settings.report is not None)
+    options = replace(settings.options(reading), record=as_json or settings.report is not None)
     if settings.report is not None:
         from tfpare.html.files import check_page
 

@@ -38,8 +38,7 @@ class RecordSet:
     def description(self) -> str:
         """Source and preprocessing in words."""
         options = self._options
-        first = "" if options.limit is None else f"the first {options.limit} of "
-        parts = [first + self._source.description, describe_preprocessing(options)]
+        parts = [_part(options) + self._source.description, describe_preprocessing(options)]
         parts += [f"{key} from {name!r}" for key, name in options.rename.items()]
         parts += [f"{key} = {_short(value)}" for key, value in options.constants.items()]
         parts += [f"labels + {options.label_offset}"] if options.label_offset else []
@@ -49,14 +48,18 @@ class RecordSet:
     def size(self) -> int | None:
         """Number of samples."""
         size, limit = self._source.size, self._options.limit
-        return size if limit is None or (size is not None and size <= limit) else limit if size is not None else None
+        if size is None:
+            return None
+        rest = max(0, size - self._options.offset)
+        return rest if limit is None else min(rest, limit)
 
     def batches(
         self, batch_size: int, shard: tuple[int, int] = (0, 1), skipped: SkipLog | None = None
     ) -> Iterator[Batch]:
         """See `DataSet.batches`."""
         log = SkipLog(self._options.skip_bad) if skipped is None else skipped
-        records = islice(self._source.records(), self._options.limit)
+        offset, limit = self._options.offset, self._options.limit
+        records = islice(self._source.records(), offset, None if limit is None else offset + limit)
         mine, shards = shard
         index = 0
         with ThreadPoolExecutor(os.cpu_count(), "tfpare-data") as pool:
@@ -67,7 +70,7 @@ class RecordSet:
                         yield batch
                 index += 1
         if index == 0:
-            raise DataError(f"There is no sample in {self._source.description}.")
+            raise DataError(f"There is no sample in {_part(self._options)}{self._source.description}.")
 
     def _batch(self, index: int, group: Sequence[Record], log: SkipLog, pool: ThreadPoolExecutor) -> Batch | None:
         samples: list[Sample] = []
@@ -106,6 +109,14 @@ def _unlike(samples: Sequence[Sample], sample: Sample) -> Unusable | None:
                 f"For pictures give --resize HxW, for others --batch 1."
             )
     return None
+
+
+def _part(options: DataOptions) -> str:
+    """Which of the source's samples are used, in words."""
+    limit, offset = options.limit, options.offset
+    if not offset:
+        return "" if limit is None else f"the first {limit} of "
+    return f"samples from number {offset} on of " if limit is None else f"samples {offset} to {offset + limit - 1} of "
 
 
 def _short(value: Array) -> str:

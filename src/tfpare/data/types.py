@@ -118,6 +118,7 @@ class DataOptions:
         records: how TFRecords are fed: `serialized` (as they are), `parsed` (features by input key; encoded pictures
             are decoded), or `auto`: serialized where the model itself parses them.
         constants: arrays that are fed with every batch as they are, by input key.
+        offset: leave out so many samples at the start.
         limit: use only so many samples.
         skip_bad: so many samples may be unusable.
         seed: of the order of image files (which decides what `limit` takes).
@@ -139,6 +140,7 @@ class DataOptions:
     columns: tuple[str, ...] = ()
     records: str = "auto"
     constants: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    offset: int = 0
     limit: int | None = None
     skip_bad: int = 0
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Where a signature's inputs enter the graphs."""
+"""Where a signature's inputs enter the graphs, and where its outputs leave them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ def input_values(model: Model, signature: Signature) -> dict[str, list[Value]]:
         if all(name in nodes and port < len(nodes[name].dtypes) for name, port in ports):
             found[key] = [Value(nodes[name], port) for name, port in ports]
     return found
+
+
+def output_values(model: Model, signature: Signature) -> list[Value]:
+    """The graph values that a signature gives; those that are not found are left out."""
+    if model.form == "saved_model_v2":
+        graph = _graph(model, entry_graph(model, signature))
+        return [] if graph is None else list(graph.outputs.values())
+    outputs = model.graphs[0].outputs
+    return [outputs[t] for info in signature.outputs.values() for t in info.tensors if t in outputs]
 
 
 def entry_graph(model: Model, signature: Signature) -> str:

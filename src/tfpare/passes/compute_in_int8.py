@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from tfpare import runtime
 from tfpare.engine.rule import Effect
-from tfpare.io.entries import entry_graph, input_values
+from tfpare.io.entries import entry_graph
 from tfpare.ir.graph import Graph, Value
-from tfpare.ir.model import Model, Signature
+from tfpare.ir.model import Model
 from tfpare.passes.base import PassOptions, PassResult, register
-from tfpare.quant.calibrate import Task, calibrate
+from tfpare.quant.calibrate import Task, calibrate, tensor_name
 from tfpare.quant.choice import Range
 from tfpare.quant.emit import emit
 from tfpare.quant.fake_quants import put_back, take_ranges
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.portable import emit_portable
 from tfpare.quant.probe import check_kernels
-from tfpare.quant.samples import calibrated_signature, open_samples
+from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
 from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
 from tfpare.quant.store import store_weights
 
@@ -42,14 +42,15 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
     result, settings = PassResult(), options.int8
     for graph in model.graphs:
         trained = take_ranges(graph, result)
-        if settings.data or trained:
+        if settings.data or settings.ranges or trained:
             runtime.infer_shapes(graph)
-            ranges = {**_measured(model, graph, options, result), **trained}
+            ranges = {**_ranges(model, graph, options, result), **trained}
             result.applied += _quantize(graph, ranges, settings, result)
             put_back(graph, trained)
     if any(n.made_by == "quantize" for g in model.graphs for n in g) and not settings.portable:
         result.notes.append(NEEDS)
-    stored = sum(store_weights(g, result) for g in model.all_graphs())
+    kept = [glob for glob, precision in settings.precisions.items() if precision == "fp32"]
+    stored = sum(store_weights(g, kept, result) for g in model.all_graphs()) if settings.rest == "fp32" else 0
     if stored:
         result.applied += stored
         result.notes.append(
@@ -78,16 +79,16 @@ def _quantize(graph: Graph, ranges: dict[Value, Range], settings: QuantOptions, 
     return done
 
 
-def _measured(model: Model, graph: Graph, options: PassOptions, result: PassResult) -> dict[Value, Range]:
-    """Ranges from data, for the graph that the samples' signature enters."""
+def _ranges(model: Model, graph: Graph, options: PassOptions, result: PassResult) -> dict[Value, Range]:
+    """Ranges of the graph that the samples' signature enters: known ones, or from data."""
     settings = options.int8
-    signature = calibrated_signature(model, settings) if settings.data else None
+    signature = calibrated_signature(model, settings) if settings.data or settings.ranges else None
     if signature is None or entry_graph(model, signature) != graph.name:
         return {}
     tensors = wanted_ranges(candidates(graph, settings, PassResult()))
-    feeds = _feeds(model, signature)
-    constants = settings.data_options.constants
-    task = Task(model, graph, feeds, tensors, constants)
+    if settings.ranges:
+        return {v: settings.ranges[tensor_name(v)] for v in tensors if tensor_name(v) in settings.ranges}
+    task = Task(model, graph, entry_feeds(model, signature), tensors, settings.data_options.constants)
     found = calibrate(task, open_samples(model, settings), settings, options.progress)
     result.notes.extend(f"int8: {note}" for note in found.notes)
     if found.samples:
@@ -95,7 +96,3 @@ def _measured(model: Model, graph: Graph, options: PassOptions, result: PassResu
             f"int8: {found.samples} samples calibrated {len(found.ranges)} ranges, by {settings.calibration}"
         )
     return found.ranges
-
-
-def _feeds(model: Model, signature: Signature) -> dict[str, Value]:
-    return {key: values[0] for key, values in input_values(model, signature).items() if len(values) == 1}

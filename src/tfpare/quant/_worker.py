@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,8 @@ from tfpare import framing
 from tfpare._worker import error_text, serve_and_exit, take_pipes
 from tfpare.ir.types import Array
 from tfpare.quant.observers import Observer, merge_states
+
+_WARM_CALLS, _CALLS_A_TURN = 3, 5
 
 
 class Measurer:
@@ -39,7 +42,25 @@ class Measurer:
         return ""
 
 
-def _session(path: str) -> Any:
+def _times(path: str, targets: list[str], seconds: float) -> dict[str, float]:
+    """The shortest time of a call of each node, in turns, so long for each."""
+    session = _session(path, _fusing_alone)
+    calls = {name: session.make_callable([session.graph.get_operation_by_name(name)]) for name in targets}
+    for call in calls.values():
+        for _ in range(_WARM_CALLS):
+            call()
+    best = dict.fromkeys(targets, float("inf"))
+    end = time.perf_counter() + seconds * len(targets)
+    while time.perf_counter() < end:
+        for name, call in calls.items():
+            for _ in range(_CALLS_A_TURN):
+                begin = time.perf_counter()
+                call()
+                best[name] = min(best[name], time.perf_counter() - begin)
+    return best
+
+
+def _session(path: str, configure: Callable[[Any], None] | None = None) -> Any:
     import tensorflow as tf
 
     from tfpare.io.graphdef import read_graphdef
@@ -48,13 +69,31 @@ def _session(path: str) -> Any:
     with graph.as_default():
         tf.graph_util.import_graph_def(read_graphdef(Path(path)), name="")
     config: Any = tf.compat.v1.ConfigProto()
-    # Its rewrites can lose a tensor that is fetched; there is little to gain where every tensor is.
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    (configure or _no_rewrites)(config)
     return tf.compat.v1.Session(graph=graph, config=config)
+
+
+def _no_rewrites(config: Any) -> None:
+    """TensorFlow's rewrites can lose a tensor that is fetched; there is little to gain where every tensor is."""
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+
+
+def _fusing_alone(config: Any) -> None:
+    """Ops become one kernel as in any model, but nothing is computed from constants beforehand."""
+    from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
+
+    options, off = config.graph_options.rewrite_options, rewriter_config_pb2.RewriterConfig.OFF
+    for name in ("constant_folding", "arithmetic_optimization", "common_subgraph_elimination", "function_optimization"):
+        setattr(options, name, off)
+    options.remapping = rewriter_config_pb2.RewriterConfig.ON
+    options.min_graph_nodes = -1
+    config.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
 
 
 def _serve(read: Callable[[int], bytes], out: BinaryIO) -> None:
     measurer: Measurer | None = None
+    opened: str = ""
+    session: Any = None
     while True:
         header, arrays = framing.receive(read)
         try:
@@ -64,8 +103,13 @@ def _serve(read: Callable[[int], bytes], out: BinaryIO) -> None:
                 framing.send(out, {"ok": True})
                 continue
             if header["do"] == "evaluate":
-                values = _session(header["path"]).run(header["fetch"], arrays)
+                if opened != header["path"]:
+                    opened, session = header["path"], _session(header["path"])
+                values = session.run(header["fetch"], arrays)
                 framing.send(out, {"ok": True}, dict(zip(header["fetch"], values, strict=True)))
+                continue
+            if header["do"] == "time":
+                framing.send(out, {"ok": True, "times": _times(header["path"], header["targets"], header["seconds"])})
                 continue
             assert measurer is not None
             if header["do"] == "run":

@@ -136,13 +136,13 @@ class _Run:
         self, task: Task, tensors: Sequence[Value], path: Path, options: QuantOptions, progress: Progress
     ) -> None:
         self._task, self._options, self._progress = task, options, progress
-        self._names = {_tensor(v): v for v in tensors}
+        self._names = {tensor_name(v): v for v in tensors}
         self._samples, self._batches = 0, 0
         self._fingerprints = Fingerprints()
         self._histogram = options.calibration not in ("minmax", "moving-average")
         self._kept = None if options.work_dir is None else options.work_dir / "calibration.npz"
         self._key = self._identity(path)
-        chunks = [[_tensor(v) for v in c] for c in _chunks(tensors, options.batch)]
+        chunks = [[tensor_name(v) for v in c] for c in _chunks(tensors, options.batch)]
         load = {"do": "load", "path": str(path), "chunks": chunks, "histogram": self._histogram}
         self._worker = Worker(program="tfpare.quant._worker")
         self._worker.tell(load, self._restore())
@@ -179,7 +179,7 @@ class _Run:
         return islice(batches, -(-self._options.samples // self._options.batch))
 
     def _feed(self, batch: Batch) -> None:
-        feeds = {_tensor(self._task.feeds[k]): a for k, a in batch.feeds.items() if k in self._task.feeds}
+        feeds = {tensor_name(self._task.feeds[k]): a for k, a in batch.feeds.items() if k in self._task.feeds}
         for name, array in batch.feeds.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise DataError(f"{_named(batch)}: the input {name!r} holds NaN or infinities. Remove it.")
@@ -247,7 +247,8 @@ class _Run:
             return {}
 
 
-def _tensor(value: Value) -> str:
+def tensor_name(value: Value) -> str:
+    """As a Session knows it."""
     return f"{value.node.name}:{value.index}"
 
 

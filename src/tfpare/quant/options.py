@@ -11,6 +11,7 @@ from tfpare.errors import UsageError, nearest
 
 CALIBRATIONS = ("minmax", "moving-average", "percentile", "entropy", "mse")
 PRECISIONS = ("int8", "fp32")
+RESTS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class QuantOptions:
         percentile: share of the magnitudes that the range keeps, for that calibration.
         precisions: glob of a layer's node name → `int8` or `fp32`; the first that fits a name counts.
         ends: precision of the first layer and of the last ones, whose answers are the model's.
+        rest: precision of what is not in 8 bits.
+        ranges: lowest and highest number by tensor (`node:0`) as `tfpare.quant.calibrate` measured them before; `data`
+            is not read then.
+        per_channel: give each output channel of a kernel a scale of its own; off to see what that is worth.
+        correct_bias: take what rounding a kernel adds to a layer's mean result away from its bias; off likewise.
         portable: write QuantizeAndDequantizeV4 and float ops, which run anywhere, and not oneDNN's kernels.
         batch: samples in a call while ranges are measured.
         samples: at most so many are used.
@@ -39,6 +45,10 @@ class QuantOptions:
     percentile: float = 99.99
     precisions: Mapping[str, str] = field(default_factory=dict[str, str])
     ends: str = "fp32"
+    rest: str = "fp32"
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    per_channel: bool = True
+    correct_bias: bool = True
     portable: bool = False
     batch: int = 8
     samples: int = 1000
@@ -53,5 +63,7 @@ class QuantOptions:
         for precision in (self.ends, *self.precisions.values()):
             if precision not in PRECISIONS:
                 raise UsageError(f"A layer cannot be {precision!r} here.{nearest(precision, PRECISIONS)}")
+        if self.rest not in RESTS:
+            raise UsageError(f"The rest cannot be {self.rest!r}.{nearest(self.rest, RESTS)}")
         if self.batch < 1 or self.samples < 1:
             raise UsageError("Calibration needs a batch and a number of samples of at least 1.")

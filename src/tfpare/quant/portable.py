@@ -8,7 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.types import Array
 from tfpare.quant.moves import moved_inputs
+from tfpare.quant.numerics import Grid
 from tfpare.quant.planner import Scheme
 from tfpare.quant.units import Unit
 
@@ -22,17 +24,17 @@ def emit_portable(graph: Graph, scheme: Scheme) -> int:
     inside = {n for u in scheme.units for n in u.nodes} | set(scheme.moves)
     for unit in scheme.units:
         readers = list(unit.out.node.readers)
-        rounded = _rounded(graph, unit.out, scheme)
+        made = rounded(graph, unit.out, scheme.grids[unit.out])
         for reader in [r for r in readers if unit.out in r.inputs]:
-            _reread(graph, reader, unit.out, rounded)
+            reread(graph, reader, unit.out, made)
         for key, value in graph.outputs.items():
             if value == unit.out:
-                graph.outputs[key] = rounded
+                graph.outputs[key] = made
     for border in scheme.borders:
         readers = [r for r in border.node.readers if r in inside and _reads(r, border, scheme)]
-        rounded = _rounded(graph, border, scheme)
+        made = rounded(graph, border, scheme.grids[border])
         for reader in readers:
-            _reread(graph, reader, border, rounded)
+            reread(graph, reader, border, made)
     graph.sweep()
     return len(scheme.units)
 
@@ -44,12 +46,14 @@ def _reads(reader: Node, value: Value, scheme: Scheme) -> bool:
     return any(reader in u.nodes and value in (u.x, u.summand) for u in scheme.units)
 
 
-def _reread(graph: Graph, reader: Node, old: Value, new: Value) -> None:
+def reread(graph: Graph, reader: Node, old: Value, new: Value) -> None:
+    """Lets a node read another value in the place of one."""
     graph.set_inputs(reader, (new if v == old else v for v in reader.inputs))
 
 
-def _rounded(graph: Graph, value: Value, scheme: Scheme) -> Value:
-    grid, node = scheme.grids[value], value.node
+def rounded(graph: Graph, value: Value, grid: Grid) -> Value:
+    """The value rounded to a grid, in float."""
+    node = value.node
     attrs = {"min": float(np.float32(grid.low)), "max": float(np.float32(grid.high)), "num_bits": 8}
     name = f"{node.name}/int8"
     made = graph.add("FakeQuantWithMinMaxArgs", [value], attrs, name=name, device=node.device, made_by=MADE_BY)
@@ -57,13 +61,18 @@ def _rounded(graph: Graph, value: Value, scheme: Scheme) -> Value:
     return made.out()
 
 
-def _round_kernel(graph: Graph, unit: Unit) -> None:
+def rounded_kernel(unit: Unit) -> Array:
+    """What the 8-bit kernel's numbers stand for, float32 in the layout of the float op."""
     node = unit.linear
     axes = (2, 3) if node.op == "DepthwiseConv2dNative" else (unit.kernel.values.ndim - 1,)
     kernel = unit.kernel.dequantized(axes)
     if node.op == "MatMul" and node["transpose_b"]:
         kernel = np.swapaxes(kernel, 0, 1)
-    stored = np.ascontiguousarray(kernel.astype(np.float32))
-    value = graph.const(stored, name=f"{node.name}/kernel", made_by=MADE_BY)
+    return np.ascontiguousarray(kernel.astype(np.float32))
+
+
+def _round_kernel(graph: Graph, unit: Unit) -> None:
+    node = unit.linear
+    value = graph.const(rounded_kernel(unit), name=f"{node.name}/kernel", made_by=MADE_BY)
     value.node.device = node.device
     graph.set_inputs(node, [node.inputs[0], value])

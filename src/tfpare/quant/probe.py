@@ -5,12 +5,9 @@ A kernel that does not like its inputs may end the process; a child's end harms 
 
 from __future__ import annotations
 
-import json
-import os
 import tempfile
 from collections.abc import Iterable
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +22,7 @@ from tfpare.ir.text import parse
 from tfpare.ir.types import Array
 from tfpare.passes.base import PassResult
 from tfpare.quant.emit import emit
+from tfpare.quant.machine_cache import MachineCache
 from tfpare.quant.numerics import sqnr_db
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.probe_graphs import PROBES
@@ -53,11 +51,11 @@ def check_kernels(ops: Iterable[str]) -> None:
 
 def probe(name: str) -> str:
     """What is wrong with the kernels of a graph of `PROBES`; empty where they give what float ones give."""
-    known = _known()
-    if name not in known:
-        known[name] = _run(name)
-        _remember(known)
-    return known[name]
+    found = _found()
+    if name not in found.known:
+        found.known[name] = _run(name)
+        found.remember()
+    return found.known[name]
 
 
 def _run(name: str) -> str:
@@ -99,35 +97,5 @@ def _evaluate(worker: Worker, graph: Graph, x: Value, feed: Array, fetch: list[V
 
 
 @cache
-def _known() -> dict[str, str]:
-    """What earlier runs found out about this TensorFlow."""
-    try:
-        return dict(_FOUND.validate_json(_cache_file().read_bytes()))
-    except (OSError, ValueError):
-        return {}
-
-
-def _remember(known: dict[str, str]) -> None:
-    path = _cache_file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(known))
-        temporary.replace(path)
-    except OSError:  # a home that cannot be written: probed again next time
-        return
-
-
-def _cache_file() -> Path:
-    """One file for each build of TensorFlow and setting of oneDNN."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfpare"
-    return root / f"kernels-{_build()}-onednn{os.environ.get('TF_ENABLE_ONEDNN_OPTS', '1')}.json"
-
-
-def _build() -> str:
-    for package in ("tensorflow", "tensorflow-cpu", "tensorflow-intel"):
-        try:
-            return f"{package}-{metadata.version(package)}"
-        except metadata.PackageNotFoundError:
-            continue
-    return "unknown"
+def _found() -> MachineCache[str]:
+    return MachineCache("kernels", _FOUND.validate_json)

@@ -10,6 +10,8 @@ from tfpare.data.open import open_data
 from tfpare.data.types import DataSet
 from tfpare.errors import UsageError, nearest
 from tfpare.feeds.hints import describe
+from tfpare.io.entries import input_values
+from tfpare.ir.graph import Value
 from tfpare.ir.model import Model, Signature
 from tfpare.quant.options import QuantOptions
 
@@ -30,6 +32,11 @@ def calibrated_signature(model: Model, options: QuantOptions) -> Signature:
     if not known:
         raise UsageError("The model has no signature that samples could be fed to.")
     return known.get(options.signature or "serving_default") or next(iter(known.values()))
+
+
+def entry_feeds(model: Model, signature: Signature) -> dict[str, Value]:
+    """The values of its graph that a signature's inputs are fed to, by input key; composite inputs are left out."""
+    return {key: values[0] for key, values in input_values(model, signature).items() if len(values) == 1}
 
 
 def open_samples(model: Model, options: QuantOptions) -> DataSet:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
 import numpy as np
 
 from tfpare.ir.graph import Graph, Node, Value
@@ -16,11 +19,16 @@ _CHANNELS = {"Conv2D": (3,), "Conv3D": (4,), "DepthwiseConv2dNative": (2, 3), "C
 _FLOAT = dtype("float32")
 
 
-def store_weights(graph: Graph, result: PassResult) -> int:
+def store_weights(graph: Graph, kept: Sequence[str], result: PassResult) -> int:
     """Stores kernels and embedding tables that are in float; returns how many.
 
     A kernel is turned back by TensorFlow's constant folding while it loads the model, which stops at 10 MiB: a larger
     one would be turned back in every call, and stays. Of an embedding table only the rows that are looked up are.
+
+    Args:
+        graph: to change.
+        kept: globs of layers whose weights stay as they are.
+        result: counts what is declined.
     """
     stored = 0
     for node in [n for n in graph if n.op == "Const" and n.dtypes[0] == _FLOAT]:
@@ -30,6 +38,8 @@ def store_weights(graph: Graph, result: PassResult) -> int:
         readers = list(node.readers)
         if any(v.node is node for v in (*graph.fed, *graph.outputs.values())) or node in graph.pinned or node.controls:
             result.decline("the weights are fed, an output or ordered by control edges", node.name)
+        elif any(fnmatchcase(r.name, glob) for r in readers for glob in kept):
+            result.decline("float was asked for", node.name)
         elif all(_is_lookup(r, node) for r in readers):
             stored += _store_table(graph, node, array, result)
         elif (axes := _kernel_axes(readers, node)) is not None:

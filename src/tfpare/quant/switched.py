@@ -1,0 +1,75 @@
+"""The plan as a float graph in which every layer's rounding can be switched on: one graph answers for all choices.
+
+With a flag f for a unit, each tensor that its 8-bit kernel would round is `SelectV2(f, round(t), t)`: the kernel, the
+inputs and the result. The rounding is that of `tfpare.quant.portable`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfpare.ir.graph import Graph, Node, Value
+from tfpare.ir.types import Array, Shape, dtype
+from tfpare.quant.planner import Scheme
+from tfpare.quant.portable import reread, rounded, rounded_kernel
+from tfpare.quant.units import Unit
+
+_BOOL, _FLOAT = dtype("bool"), dtype("float32")
+
+
+def emit_switched(graph: Graph, scheme: Scheme) -> list[Value]:
+    """Rewrites the graph; returns the flags, one boolean scalar to feed for each unit of the plan."""
+    flags = [_flag(graph, unit) for unit in scheme.units]
+    for unit, flag in zip(scheme.units, flags, strict=True):
+        _switch(graph, flag, unit.out, scheme, [r for r in unit.out.node.readers if unit.out in r.inputs], True)
+    for unit, flag in zip(scheme.units, flags, strict=True):
+        for value, reader in _read_by(unit):
+            _switch(graph, flag, value, scheme, [reader], False)
+        kernel = graph.const(rounded_kernel(unit), name=f"{unit.name}/kernel", made_by="compute_in_int8")
+        _replace_kernel(graph, unit, _select(graph, flag, kernel, unit.linear.inputs[1]))
+    return flags
+
+
+def _flag(graph: Graph, unit: Unit) -> Value:
+    attrs = {"dtype": _BOOL, "shape": Shape(())}
+    node = graph.add("Placeholder", (), attrs, name=f"{unit.name}/in_8_bits", shapes=(Shape(()),))
+    return node.out()
+
+
+def _read_by(unit: Unit) -> list[tuple[Value, Node]]:
+    """What the unit reads in 8 bits, as the plan calls it, and which of its nodes does."""
+    found = [(unit.x, unit.linear)]
+    return found if unit.summand is None else [*found, (unit.summand, unit.nodes[unit.sum_at])]
+
+
+def _switch(graph: Graph, flag: Value, value: Value, scheme: Scheme, readers: list[Node], is_result: bool) -> None:
+    """Lets the readers read the value rounded where the flag is set."""
+    source = next((v for r in readers for v in r.inputs if _is(v, value)), value)
+    chosen = _select(graph, flag, rounded(graph, source, scheme.grids[value]), source)
+    for reader in readers:
+        reread(graph, reader, source, chosen)
+    if is_result:
+        for key, output in graph.outputs.items():
+            if output == value:
+                graph.outputs[key] = chosen
+
+
+def _is(read: Value, value: Value) -> bool:
+    """Whether a reader's input is the value, or the value behind the switch of the unit that gives it."""
+    return read == value or (read.node.op == "SelectV2" and read.node.inputs[2] == value)
+
+
+def _replace_kernel(graph: Graph, unit: Unit, kernel: Value) -> None:
+    graph.set_inputs(unit.linear, [unit.linear.inputs[0], kernel, *unit.linear.inputs[2:]])
+
+
+def _select(graph: Graph, flag: Value, chosen: Value, other: Value) -> Value:
+    name = f"{other.node.name}/switched"
+    node = graph.add("SelectV2", [flag, chosen, other], {"T": _FLOAT}, name=name, made_by="compute_in_int8")
+    node.shapes = (other.shape,)
+    return node.out()
+
+
+def switches(flags: list[Value], on: set[int]) -> dict[str, Array]:
+    """What to feed so that the units of these positions are in 8 bits, and no other."""
+    return {f"{v.node.name}:0": np.array(k in on) for k, v in enumerate(flags)}

@@ -1,0 +1,409 @@
+"""The precision that is fastest and within the accuracy budget: candidates are built, judged and timed.
+
+float32                        the yardstick, always allowed
+bfloat16                       where the CPU has the instructions
+8 bits + bfloat16 or float32   with data: layers for which 8 bits are measured to be slower here stay out; while the
+loss is too large, layers are given back, those first whose return helps most
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import JsonValue
+
+from tfpare.api_types import OptimizeOptions, Progress
+from tfpare.data.types import DataError
+from tfpare.errors import TfpareError, UsageError
+from tfpare.io import start, write
+from tfpare.io.entries import entry_graph
+from tfpare.io.read import read
+from tfpare.ir.graph import Graph, Value
+from tfpare.ir.model import Model
+from tfpare.measure.benchmark import benchmark
+from tfpare.measure.subjects import exported
+from tfpare.measure.types import BenchmarkOptions, BenchmarkReport
+from tfpare.passes.base import PassResult
+from tfpare.precision.cpu import check_cpu
+from tfpare.quant.calibrate import Task, calibrate, tensor_name
+from tfpare.quant.fake_quants import take_ranges
+from tfpare.quant.options import QuantOptions
+from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
+from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
+from tfpare.rewriting import read_options, rewrite
+from tfpare.runtime import infer_shapes
+from tfpare.stats import file_bytes
+from tfpare.tuning.gate import slower_layers
+from tfpare.tuning.journal import Journal
+from tfpare.tuning.op_times import op_times
+from tfpare.tuning.quality import Held, Quality, measure_quality
+from tfpare.tuning.sensitivity import LayerSensitivity, measure_sensitivities
+from tfpare.tuning.types import Candidate, Goal, LayerChoice, SearchReport
+
+_WORTH_IT = 1.03  # a less exact precision has to be so much faster than the more exact one
+_BISECTIONS = 3  # between a number of layers given back that is too small and one that is enough
+_REPEATS, _SECONDS, _RUNS = 3, 3.0, 30  # of the timing
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search's result.
+
+    Attributes:
+        report: what was tried.
+        preferences: candidates with the options that make them, the best first; the float model is the last.
+    """
+
+    report: SearchReport
+    preferences: list[tuple[Candidate, OptimizeOptions]]
+
+
+def find_precision(source: Path, target: Path, options: OptimizeOptions, progress: Progress) -> Found:
+    """Looks for the best precision of a model.
+
+    Args:
+        source: of the run.
+        target: of the run; nothing is written to it.
+        options: with `precision` `auto`, or one precision and a goal that it has to meet.
+        progress: told what is being done.
+
+    Raises:
+        DataError: the samples cannot be used; TfpareError: the model cannot be.
+    """
+    with ExitStack() as stack:
+        return _Search(source, target, options, progress, stack).run()
+
+
+@dataclass(slots=True)
+class _Built:
+    """A candidate with what makes it."""
+
+    candidate: Candidate
+    options: OptimizeOptions
+    path: Path
+    layers: list[LayerChoice] = field(default_factory=list[LayerChoice])
+
+
+class _Search:
+    def __init__(
+        self, source: Path, target: Path, options: OptimizeOptions, progress: Progress, stack: ExitStack
+    ) -> None:
+        self._target, self._options, self._progress = target, options, progress
+        self._goal = options.goal or Goal()
+        self._report = SearchReport(self._goal.max_drop)
+        self._scratch = Path(stack.enter_context(TemporaryDirectory(prefix="tfpare-")))
+        self._begin = time.perf_counter()
+        progress("import")
+        start.start_tensorflow()
+        self._source, self._path = source, exported(source, stack)
+        self._settings, self._held = self._split_data()
+        self._built: list[_Built] = []
+        self._journal = Journal(None, "")
+
+    def run(self) -> Found:
+        """Builds, judges, times, chooses."""
+        asked = self._options.precision
+        floats = self._build("float32", replace(self._options, precision="keep"))
+        self._built.append(floats)
+        self._journal = Journal(self._options.int8.work_dir, self._subject(floats))
+        half = self._try("bfloat16", "bf16", self._bfloat16)
+        if asked in ("auto", "int8") and self._can_calibrate():
+            rest = "bf16" if half is not None and half.candidate.ok else "fp32"
+            self._try("8 bits", "int8", lambda: self._int8(rest))
+        allowed = [b for b in self._built if b.candidate.ok]
+        best = self._by_speed(allowed) if asked == "auto" else self._by_wish(allowed)
+        best.candidate.chosen = True
+        self._report.layers = best.layers
+        self._report.seconds = time.perf_counter() - self._begin
+        self._tell_why_not_int8(best)
+        order = [best, *(b for b in reversed(allowed) if b is not best)]
+        return Found(self._report, [(b.candidate, b.options) for b in order])
+
+    # -- data --------------------------------------------------------------------------------------------------------
+
+    def _split_data(self) -> tuple[QuantOptions, Held | None]:
+        """What to calibrate with, and what to judge by: samples apart from each other."""
+        settings, goal = self._options.int8, self._goal
+        if not settings.data and not goal.eval_data:
+            if self._options.goal is not None:
+                raise UsageError("--metric and --max-drop need samples: give --data.")
+            self._report.notes.append(
+                "without --data nothing was put into 8 bits, and no loss was measured but the proof's"
+            )
+            return settings, None
+        data, options = goal.eval_data or settings.data, settings.data_options
+        if not goal.eval_data:
+            samples = self._calibration_samples(settings)
+            settings = replace(settings, samples=samples)
+            options = replace(options, offset=options.offset + samples)
+        given = self._options
+        names = given.input_names, given.output_names
+        return settings, Held(data, options, goal, settings.signature, given.tags, *names)
+
+    def _calibration_samples(self, settings: QuantOptions) -> int:
+        """As many as were asked for, at most half of them all; whole batches."""
+        model = read(self._path, read_options(self._options, self._target))[0]
+        size = open_samples(model, settings).size
+        if size is not None and size < 2:
+            raise DataError(
+                f"{settings.data} holds {size} sample: calibration and the judgement need different ones. Give more, "
+                "or others with --eval-data."
+            )
+        samples = settings.samples if size is None else min(settings.samples, size // 2)
+        return max(samples // settings.batch * settings.batch, min(samples, settings.batch), 1)
+
+    def _can_calibrate(self) -> bool:
+        return bool(self._settings.data)
+
+    def _subject(self, floats: _Built) -> str:
+        """What measured losses hold for: the weights, the samples, the goal."""
+        digest = hashlib.sha256()
+        files = [floats.path] if floats.path.is_file() else sorted(p for p in floats.path.rglob("*") if p.is_file())
+        for file in files:
+            if file.name != "fingerprint.pb":
+                digest.update(file.read_bytes())
+        return f"{digest.hexdigest()} {self._held!r}"
+
+    # -- candidates --------------------------------------------------------------------------------------------------
+
+    def _try(self, name: str, precision: str, make: Callable[[], _Built]) -> _Built | None:
+        """A candidate, or a line that says why there is none."""
+        try:
+            built = make()
+        except DataError:
+            raise
+        except TfpareError as error:
+            self._report.candidates.append(Candidate(name, precision, ok=False, note=str(error)))
+            return None
+        self._built.append(built)
+        return built
+
+    def _bfloat16(self) -> _Built:
+        check_cpu("bf16", self._options.force)
+        built = self._build("bfloat16", replace(self._options, precision="bf16"))
+        return self._judged(built)
+
+    def _int8(self, rest: str) -> _Built:
+        """With what the speed gate lets through, less what the budget takes back."""
+        settings, layers = self._planned(replace(self._settings, rest=rest))
+        first = self._judged(self._in_8_bits(settings, layers))
+        if first.candidate.ok:
+            return first
+        first.candidate.note = "loses too much: the layers that cost most are given back"
+        order = self._sensitivities(settings)
+        return self._given_back(settings, layers, order)
+
+    def _planned(self, settings: QuantOptions) -> tuple[QuantOptions, list[LayerChoice]]:
+        """With measured ranges, without the layers that are slower in 8 bits."""
+        self._progress("calibrate")
+        model, graph = self._float_model(settings)
+        trained = take_ranges(graph, PassResult())
+        infer_shapes(graph)
+        tensors = wanted_ranges(candidates(graph, settings, PassResult()))
+        signature = calibrated_signature(model, settings)
+        task = Task(model, graph, entry_feeds(model, signature), tensors, settings.data_options.constants)
+        found = calibrate(task, open_samples(model, settings), settings, self._progress)
+        self._report.notes.extend(found.notes)
+        ranges: dict[Value, tuple[float, float]] = {**found.ranges, **trained}
+        settings = replace(settings, ranges={tensor_name(v): r for v, r in ranges.items()})
+        if self._options.precision != "auto" or settings.portable:
+            return settings, []
+        scheme = make_scheme(graph, ranges, settings)
+
+        def tell(done: int, total: int) -> None:
+            self._progress(f"time layers: {done} of {total} kinds")
+
+        other = "bfloat16" if settings.rest == "bf16" else "float32"
+        refused = slower_layers(graph, scheme, op_times(scheme, tell), other)
+        return _without(settings, [r.name for r in refused]), [LayerChoice(r.name, r.op, other, r.why) for r in refused]
+
+    def _float_model(self, settings: QuantOptions) -> tuple[Model, Graph]:
+        """The model as it is before it is quantized, and the graph that the samples enter."""
+        model = self._rewritten(replace(self._options, precision="keep"))[0]
+        name = entry_graph(model, calibrated_signature(model, settings))
+        graph = next((g for g in model.graphs if g.name == name), None)
+        if graph is None:
+            raise TfpareError("the signature has no graph of its own that could be quantized")
+        return model, graph
+
+    def _in_8_bits(self, settings: QuantOptions, layers: list[LayerChoice]) -> _Built:
+        words = "8 bits + bfloat16" if settings.rest == "bf16" else "8 bits"
+        built = self._build(words, replace(self._options, precision="int8", int8=settings))
+        built.layers = layers
+        built.candidate.in_float = tuple(one.name for one in layers)
+        return built
+
+    def _sensitivities(self, settings: QuantOptions) -> list[LayerSensitivity]:
+        key = f"sensitivities {json.dumps(sorted(settings.precisions))}"
+        known = self._journal.get(key)
+        if isinstance(known, list):
+            return [LayerSensitivity(*row) for row in known]  # type: ignore[misc]
+
+        def tell(what: str, done: int, total: int) -> None:
+            self._progress(f"sensitivity {done + 1} of {total}: {what}")
+
+        model, graph = self._float_model(settings)
+        take_ranges(graph, PassResult())
+        found = measure_sensitivities(model, settings, tell)
+        self._journal.put(key, [[s.name, s.op, s.only_db, s.without_db] for s in found])
+        return found
+
+    def _given_back(self, settings: QuantOptions, layers: list[LayerChoice], order: list[LayerSensitivity]) -> _Built:
+        """1, 2, 4, … layers in float until the loss is allowed, then as few as some bisections find."""
+        too_few, count, best = 0, 1, None
+        while best is None and too_few < len(order):
+            built = self._with_float(settings, layers, order[:count])
+            if built.candidate.ok:
+                best = built
+            else:
+                built.candidate.note = "still loses too much"
+                self._drop_files(built)
+                too_few, count = count, min(2 * count, len(order))
+            if too_few == count:
+                break
+        if best is None:
+            raise TfpareError(f"{len(order)} of {len(order)} layers given back, and it still loses too much")
+        for _ in range(_BISECTIONS):
+            if count - too_few <= 1:
+                break
+            middle = (count + too_few) // 2
+            built = self._with_float(settings, layers, order[:middle])
+            if built.candidate.ok:
+                best.candidate.note = "fewer layers in float do as well"
+                count, best = middle, built
+            else:
+                built.candidate.note = "still loses too much"
+                too_few = middle
+        return best
+
+    def _with_float(self, settings: QuantOptions, layers: list[LayerChoice], given: list[LayerSensitivity]) -> _Built:
+        other = "bfloat16" if settings.rest == "bf16" else "float32"
+        choices = [*layers, *(LayerChoice(s.name, s.op, other, _cost(s)) for s in given)]
+        return self._judged(self._in_8_bits(_without(settings, [s.name for s in given]), choices))
+
+    # -- building and judging ----------------------------------------------------------------------------------------
+
+    def _rewritten(self, options: OptimizeOptions) -> list[Model]:
+        models = read(self._path, read_options(options, self._target))
+        rewrite(models, replace(options, goal=None), self._progress)
+        return models
+
+    def _build(self, name: str, options: OptimizeOptions) -> _Built:
+        options = replace(options, goal=None)
+        models = self._rewritten(options)
+        place = self._scratch / str(len(self._report.candidates))
+        place.mkdir()
+        path = write.write_staged(models, place, self._target)
+        candidate = Candidate(name, options.precision, file_bytes=file_bytes(path))
+        self._report.candidates.append(candidate)
+        return _Built(candidate, options, path)
+
+    def _judged(self, built: _Built) -> _Built:
+        """With the loss on held-out samples, where there are any."""
+        if self._held is None:
+            return built
+        candidate, int8 = built.candidate, built.options.int8
+        key = json.dumps([candidate.precision, int8.rest, int8.calibration, sorted(int8.precisions)])
+        quality = _as_quality(self._journal.get(key))
+        if quality is None:
+
+            def tell(done: int, total: int | None) -> None:
+                self._progress(f"judge {candidate.name}: {done} of {total or '?'} samples")
+
+            quality = measure_quality(self._built[0].path, built.path, self._held, tell)
+            self._journal.put(key, [quality.drop, quality.words, quality.data])
+        candidate.drop, candidate.quality = quality.drop, quality.words
+        candidate.ok = quality.drop <= self._goal.max_drop
+        self._report.data = quality.data
+        return built
+
+    def _drop_files(self, built: _Built) -> None:
+        shutil.rmtree(built.path.parent, ignore_errors=True)
+
+    # -- choosing ----------------------------------------------------------------------------------------------------
+
+    def _by_wish(self, allowed: list[_Built]) -> _Built:
+        """The precision that was asked for, else the next more exact one that is allowed."""
+        return allowed[-1]
+
+    def _by_speed(self, allowed: list[_Built]) -> _Built:
+        """The fastest; of nearly equal ones the most exact."""
+        if len(allowed) == 1:
+            return allowed[0]
+        self._time(allowed)
+        best = allowed[0]
+        for one in allowed[1:]:
+            mine, other = one.candidate.speed, best.candidate.speed
+            if mine is not None and other is not None and mine.value * _WORTH_IT < other.value:
+                best = one
+        return best
+
+    def _time(self, allowed: list[_Built]) -> None:
+        paths = [b.path for b in allowed]
+        try:
+            report, first = self._benchmark([self._path, *paths]), 1
+        except TfpareError:  # an original that this TensorFlow does not run
+            try:
+                report, first = self._benchmark(paths), 0
+            except TfpareError as error:
+                self._report.notes.append(f"times could not be measured, so the model stays in float: {error}")
+                return
+        self._report.notes.extend(report.warnings)
+        ratios = {r.model: r.interval for r in report.ratios if r.workload is not None and r.workload.feeding}
+        for k, built in enumerate(allowed):
+            warm = report.models[first + k].warm[0]
+            built.candidate.milliseconds = warm.latency.min_ms
+            built.candidate.speed = ratios.get(first + k)
+        if first == 0:
+            self._report.notes.append("the original does not run here: times are relative to the float model")
+
+    def _benchmark(self, paths: list[Path]) -> BenchmarkReport:
+        settings, given = self._settings, self._options
+        measured = BenchmarkOptions(
+            tags=given.tags,
+            signature=settings.signature,
+            input_names=given.input_names,
+            output_names=given.output_names,
+            repeats=_REPEATS,
+            min_seconds=_SECONDS,
+            min_runs=_RUNS,
+            data=settings.data or None,
+            measure_zip=False,
+        )
+
+        def tell(step: str, share: float) -> None:
+            self._progress(f"time models, {share:.0%}: {step}")
+
+        return benchmark(*paths, options=measured, data_options=settings.data_options, progress=tell)
+
+    def _tell_why_not_int8(self, best: _Built) -> None:
+        if best.candidate.precision == self._options.precision or self._options.precision == "auto":
+            return
+        self._report.notes.append(
+            f"--precision {self._options.precision} does not meet --max-drop {self._goal.max_drop:g}; the result is "
+            f"{best.candidate.name}"
+        )
+
+
+def _without(settings: QuantOptions, names: list[str]) -> QuantOptions:
+    return replace(settings, precisions={**settings.precisions, **dict.fromkeys(names, "fp32")})
+
+
+def _cost(layer: LayerSensitivity) -> str:
+    text = f"alone in 8 bits it leaves {layer.only_db:.1f} dB"
+    return text if layer.without_db is None else f"{text}; all others in 8 bits without it {layer.without_db:.1f} dB"
+
+
+def _as_quality(found: JsonValue | None) -> Quality | None:
+    if not isinstance(found, list) or len(found) != 3:
+        return None
+    drop, words, data = found
+    return Quality(float(drop), str(words), str(data)) if isinstance(drop, (int, float)) else None

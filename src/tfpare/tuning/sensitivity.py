@@ -1,0 +1,138 @@
+"""How much of the answers each layer's 8 bits cost: one graph, one switch a layer."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfpare.errors import TfpareError
+from tfpare.execution import Worker
+from tfpare.io.entries import entry_graph, output_values
+from tfpare.io.runnable import write_runnable
+from tfpare.ir.graph import Graph, Value
+from tfpare.ir.model import Model
+from tfpare.ir.types import Array
+from tfpare.quant.calibrate import tensor_name
+from tfpare.quant.numerics import sqnr_db
+from tfpare.quant.options import QuantOptions
+from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
+from tfpare.quant.scheme import make_scheme
+from tfpare.quant.switched import emit_switched, switches
+from tfpare.runtime import infer_shapes
+
+_TIMEOUT_S = 600.0
+_CALL_S = 1.0  # a call with all samples takes about so long
+_FEWEST, _MOST = 4, 32  # samples
+_CANDIDATES = 16  # the worst layers, of which it is also measured what giving them back brings
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSensitivity:
+    """What one layer costs.
+
+    Attributes:
+        only_db: SQNR of the outputs with this layer alone in 8 bits.
+        without_db: SQNR with all layers but this one in 8 bits; None where that was not measured.
+    """
+
+    name: str
+    op: str
+    only_db: float
+    without_db: float | None = None
+
+
+def measure_sensitivities(model: Model, settings: QuantOptions, progress: Progress) -> list[LayerSensitivity]:
+    """The layers that would be in 8 bits, those first whose return to float helps most.
+
+    Args:
+        model: as the pipeline leaves it before it is quantized; used up.
+        settings: with known ranges and the data that they came from.
+        progress: told what is done, and how many measurements of how many.
+
+    Raises:
+        TfpareError: the graph does not run by itself, or gives no floats.
+    """
+    signature = calibrated_signature(model, settings)
+    graph = next(g for g in model.graphs if g.name == entry_graph(model, signature))
+    infer_shapes(graph)
+    scheme = make_scheme(graph, _by_value(graph, settings), settings)
+    names = [(u.name, u.linear.op) for u in scheme.units]
+    flags = emit_switched(graph, scheme)
+    outputs = [tensor_name(v) for v in output_values(model, signature) if v.dtype.name == "float32"]
+    if not outputs:
+        raise TfpareError("none of its outputs is float32")
+    entries = {key: tensor_name(value) for key, value in entry_feeds(model, signature).items()}
+    batch = next(iter(open_samples(model, settings).batches(_MOST)))
+    constants = settings.data_options.constants
+    feeds = {entries[k]: (a, k in constants) for k, a in batch.feeds.items() if k in entries}
+    with tempfile.TemporaryDirectory(prefix="tfpare-") as scratch:
+        path = Path(scratch) / "switched.pb"
+        write_runnable(model, graph, path)
+        runs = _Runs(path, outputs, feeds, flags)
+        try:
+            return _ranked(runs, names, progress)
+        finally:
+            runs.close()
+
+
+def _by_value(graph: Graph, settings: QuantOptions) -> dict[Value, tuple[float, float]]:
+    values = (n.out(k) for n in graph for k in range(len(n.dtypes)))
+    return {v: settings.ranges[tensor_name(v)] for v in values if tensor_name(v) in settings.ranges}
+
+
+class _Runs:
+    """The switched graph in a child process, fed with as many samples as a second allows."""
+
+    def __init__(
+        self, path: Path, outputs: Sequence[str], feeds: Mapping[str, tuple[Array, bool]], flags: list[Value]
+    ) -> None:
+        self._worker = Worker(program="tfpare.quant._worker")
+        self._path, self._outputs, self._flags = path, outputs, flags
+        self._feeds: dict[str, Array] = {n: a if fixed else a[:1] for n, (a, fixed) in feeds.items()}
+        self._answer(set())
+        begin = time.perf_counter()
+        self._answer(set())
+        count = int(np.clip(_CALL_S / (time.perf_counter() - begin), _FEWEST, _MOST))
+        self._feeds = {n: a if fixed else a[:count] for n, (a, fixed) in feeds.items()}
+        self._float = self._answer(set())
+
+    def close(self) -> None:
+        self._worker.close()
+
+    def _answer(self, on: set[int]) -> dict[str, Array]:
+        request = {"do": "evaluate", "path": str(self._path), "fetch": list(self._outputs)}
+        self._worker.tell(request, {**self._feeds, **switches(self._flags, on)})
+        header, arrays = self._worker.hear(_TIMEOUT_S)
+        if not header["ok"]:
+            raise TfpareError(str(header["error"]))
+        return arrays
+
+    def sqnr(self, on: set[int]) -> float:
+        """Of the worst output with these layers in 8 bits, decibels."""
+        found = self._answer(on)
+        return min(sqnr_db(a, found[name]) for name, a in self._float.items())
+
+
+def _ranked(runs: _Runs, names: Sequence[tuple[str, str]], progress: Progress) -> list[LayerSensitivity]:
+    everything = set(range(len(names)))
+    worst = min(_CANDIDATES, len(names))
+    total = len(names) + worst
+    alone: list[float] = []
+    for k, (name, _) in enumerate(names):
+        progress(f"8 bits in {name} alone", k, total)
+        alone.append(runs.sqnr({k}))
+    order = sorted(everything, key=lambda k: alone[k])
+    without: dict[int, float] = {}
+    for done, k in enumerate(order[:worst]):
+        progress(f"8 bits everywhere but in {names[k][0]}", len(names) + done, total)
+        without[k] = runs.sqnr(everything - {k})
+    order.sort(key=lambda k: (-without.get(k, -math.inf), alone[k]))
+    return [LayerSensitivity(*names[k], alone[k], without.get(k)) for k in order]
