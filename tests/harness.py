@@ -64,14 +64,18 @@ def random_feeds(graph: Graph, seed: int = 0, unknown: int = 3) -> dict[str, np.
     return feeds
 
 
+def producer(graph: Graph) -> int:
+    """The GraphDef version under which TensorFlow knows the graph's ops."""
+    return 8 if any(n.op == "BatchNormWithGlobalNormalization" for n in graph) else graph.producer
+
+
 def run(graph: Graph, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Runs a graph in a TensorFlow session with Grappler off; keys are the graph's output keys."""
     import tensorflow as tf
     from tensorflow.core.framework import graph_pb2
 
     graph_def = graph_pb2.GraphDef()
-    old = any(n.op == "BatchNormWithGlobalNormalization" for n in graph)
-    graph_def.versions.producer = 8 if old else graph.producer
+    graph_def.versions.producer = producer(graph)
     graphdef.write_nodes(graph, graph_def)
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     config.graph_options.rewrite_options.disable_meta_optimizer = True
