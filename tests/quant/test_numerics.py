@@ -77,3 +77,11 @@ def test_sqnr():
     assert sqnr_db(x, x) == np.inf
     assert sqnr_db(x, x + np.array([0.5, 0.0])) == pytest.approx(20.0)
     assert sqnr_db(np.zeros(2), x) == -np.inf
+
+
+def test_per_tensor_every_channel_has_the_largest_scale():
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 4, 5)) * [1, 2, 3, 4, 0.01]
+    found = quantize_kernel(kernel, (3,), per_channel=False)
+    assert found.scales == pytest.approx(np.abs(kernel).max() / 127)
+    assert found.scales.shape == (5,)
+    assert np.abs(found.dequantized((3,)) - kernel).max() <= found.scales[0] / 2 * (1 + 1e-6)

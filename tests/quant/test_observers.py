@@ -38,6 +38,27 @@ def test_moving_average():
     assert range_of(observer, "moving-average") == pytest.approx((0.0, 11.0))
 
 
+def test_means_of_channels_are_those_of_all_batches():
+    batches = [RNG.normal(1, 2, (n, 5, 5, 3)).astype(np.float32) for n in (4, 1, 2)]
+    everything = np.concatenate(batches).astype(np.float64)
+    np.testing.assert_allclose(observed(*batches).means, everything.mean(axis=(0, 1, 2)), rtol=1e-12)
+    assert range_of(observed(*batches), "minmax").means.shape == (3,)
+
+
+@pytest.mark.parametrize("shapes", [[(4,)], [(2, 3), (2, 4)], [(2, 3), (2, 4), (2, 3)], [()]])
+def test_what_has_no_channels_has_no_means(shapes):
+    assert observed(*(np.ones(s, np.float32) for s in shapes)).means is None
+
+
+def test_zeros_behind_relu_do_not_decide_what_entropy_keeps():
+    values = np.maximum(RNG.normal(0, 1, 100_000), 0).astype(np.float32)
+    observer = observed(values, np.full(3, 40.0, np.float32))
+    low, high = range_of(observer, "entropy")
+    assert low == 0
+    assert high >= 3  # standard deviations; with the zeros counted it was the narrowest range that is tried
+    assert range_of(observed(values), "entropy")[1] >= 3
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_refused_and_not_counted(bad):
     observer = observed(np.ones(3, np.float32))

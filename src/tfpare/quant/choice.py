@@ -11,13 +11,34 @@ from tfpare.quant.numerics import LEVELS, grid_of
 from tfpare.quant.observers import Observer
 
 Range = tuple[float, float]
+"""Lowest and highest number; from data it is a `MeasuredRange`."""
 _SHARES = np.linspace(0.2, 1.0, 81)  # of the whole range, that are tried
 
 
-def range_of(observer: Observer, calibration: str, percentile: float = 99.99) -> Range | None:
+class MeasuredRange(tuple[float, float]):
+    """A range, and what else is known of the values.
+
+    Attributes:
+        means: of each channel, the last dimension, [channels] float64; None where there are no channels.
+    """
+
+    means: Array | None
+
+    def __new__(cls, limits: Range, means: Array | None) -> MeasuredRange:
+        """The limits with the means."""
+        made = super().__new__(cls, limits)
+        made.means = means
+        return made
+
+
+def range_of(observer: Observer, calibration: str, percentile: float = 99.99) -> MeasuredRange | None:
     """The range by one of `tfpare.quant.options.CALIBRATIONS`; None where nothing was seen."""
     if not observer.batches:
         return None
+    return MeasuredRange(_limits(observer, calibration, percentile), observer.means)
+
+
+def _limits(observer: Observer, calibration: str, percentile: float) -> Range:
     if calibration == "moving-average":
         return observer.average_low, observer.average_high
     if calibration == "minmax" or observer.radius == 0.0:
@@ -61,9 +82,10 @@ def _divergence(counts: Array, centers: Array, limits: Range) -> float:
     grid = grid_of(*limits)
     steps = np.clip(np.rint(centers / grid.scale) + grid.zero_point, 0, LEVELS).astype(np.int64)
     inside = (centers >= limits[0]) & (centers <= limits[1])
-    if not inside.any():
+    # 0 is a number of every grid: the many zeros behind Relu say nothing of the range.
+    kept = counts * (inside & (np.abs(centers) > np.diff(centers[:2]).sum()))
+    if not kept.any():
         return float("inf")
-    kept = counts * inside
     occupied = kept > 0
     mass = np.bincount(steps[inside], weights=kept[inside], minlength=LEVELS + 1)
     bins = np.bincount(steps[occupied], minlength=LEVELS + 1)

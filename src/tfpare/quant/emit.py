@@ -145,7 +145,8 @@ class _Emitter:
     def _bias(self, unit: Unit, grid: Grid | None) -> Array:
         """What the kernels add: the bias and the zero points of input, summand and result."""
         x, kernel = self._scheme.grids[unit.x], unit.kernel
-        bias = unit.bias + x.low * kernel.scales.astype(np.float64) * kernel.sums
+        bias = unit.bias if unit.correction is None else unit.bias + unit.correction
+        bias = bias + x.low * kernel.scales.astype(np.float64) * kernel.sums
         if unit.summand is not None:
             bias = bias + self._scheme.grids[unit.summand].low
         return (bias if grid is None else bias - grid.low).astype(np.float32)

@@ -95,12 +95,13 @@ class QuantizedKernel:
         return self.values.astype(np.float64) * _along(self.scales.astype(np.float64), self.values, axes)
 
 
-def quantize_kernel(kernel: Array, axes: tuple[int, ...]) -> QuantizedKernel:
+def quantize_kernel(kernel: Array, axes: tuple[int, ...], *, per_channel: bool = True) -> QuantizedKernel:
     """Symmetric, per channel: scale[c] = max |w[…, c]| / 127, q = round(w / scale[c]).
 
     Args:
         kernel: floats of any shape.
         axes: the axes that the output channels lie along, in order ((3,) for HWIO, (2, 3) for a depthwise HWIM).
+        per_channel: False gives all channels the largest scale.
 
     Raises:
         ValueError: NaN, infinity, or magnitudes beyond float32.
@@ -110,6 +111,8 @@ def quantize_kernel(kernel: Array, axes: tuple[int, ...]) -> QuantizedKernel:
     magnitude = np.abs(wide).max(axis=rest, initial=0.0).reshape(-1)
     if not np.isfinite(magnitude).all() or (magnitude > _WIDEST).any():
         raise ValueError("the kernel holds NaN, infinities or huge numbers")
+    if not per_channel:
+        magnitude = np.full_like(magnitude, magnitude.max(initial=0.0))
     magnitude = np.where(magnitude < _NARROWEST, 1.0, magnitude)  # a channel of zeros
     scales = (magnitude / WEIGHT_LIMIT).astype(np.float32)
     quotient = wide / _along(scales.astype(np.float64), wide, axes)

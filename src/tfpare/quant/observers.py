@@ -17,9 +17,13 @@ def _no_counts() -> Array:
     return np.zeros(BINS, np.int64)
 
 
+def _no_sums() -> Array:
+    return np.zeros(0)
+
+
 @dataclass(slots=True)
 class Observer:
-    """Extremes, their moving average over batches, and a histogram over [−radius, radius].
+    """Extremes, their moving average over batches, means by channel, and a histogram over [−radius, radius].
 
     The radius is a power of 2; when a value lies outside, it doubles and pairs of bins become one, so that what was
     counted before stays exact.
@@ -31,6 +35,8 @@ class Observer:
         batches: how many were seen.
         radius: of the histogram, 0 as long as there were only zeros.
         counts: [BINS] int64.
+        rows: values that were seen of each channel, the last dimension.
+        sums: of those, [channels] float64; empty where the last dimension is not always as long.
     """
 
     keeps_histogram: bool = False
@@ -41,6 +47,8 @@ class Observer:
     batches: int = 0
     radius: float = 0.0
     counts: Array = field(default_factory=_no_counts)
+    rows: int = 0
+    sums: Array = field(default_factory=_no_sums)
 
     def update(self, values: Array) -> bool:
         """Adds a batch; False (and nothing added) where it holds NaN or infinities."""
@@ -52,10 +60,25 @@ class Observer:
         share = _DECAY if self.batches else 0.0
         self.average_low = share * self.average_low + (1 - share) * low
         self.average_high = share * self.average_high + (1 - share) * high
+        self._add_up(values)
         self.low, self.high, self.batches = min(self.low, low), max(self.high, high), self.batches + 1
         if self.keeps_histogram:
             self._count(values.ravel(), max(-low, high, 0.0))
         return True
+
+    def _add_up(self, values: Array) -> None:
+        if values.ndim < 2 or (self.batches and self.sums.size != values.shape[-1]):
+            self.sums = _no_sums()
+            return
+        rows = values.reshape(-1, values.shape[-1])
+        before = self.sums if self.batches else np.zeros(rows.shape[-1])
+        self.sums = before + np.sum(rows, axis=0, dtype=np.float64)
+        self.rows += len(rows)
+
+    @property
+    def means(self) -> Array | None:
+        """Of each channel, [channels] float64; None where there are no channels."""
+        return self.sums / self.rows if self.sums.size else None
 
     def _count(self, values: Array, magnitude: float) -> None:
         if self.radius == 0.0:
@@ -80,14 +103,26 @@ class Observer:
     def state(self) -> Array:
         """All of it as one array of float64, which holds counts below 2^53 exactly."""
         head = [self.keeps_histogram, self.low, self.high, self.average_low, self.average_high]
-        return np.concatenate([np.array([*head, self.batches, self.radius], np.float64), self.counts])
+        numbers = np.array([*head, self.batches, self.radius, self.rows], np.float64)
+        return np.concatenate([numbers, self.counts, self.sums])
 
     @staticmethod
     def of(state: Array) -> Observer:
         """The observer that gave a state."""
-        keeps, low, high, average_low, average_high, batches, radius = (float(n) for n in state[:7])
-        counts = np.asarray(state[7:]).astype(np.int64)
-        return Observer(bool(keeps), low, high, average_low, average_high, int(batches), radius, counts)
+        keeps, low, high, average_low, average_high, batches, radius, rows = (float(n) for n in state[:8])
+        counts, sums = np.split(np.asarray(state[8:]), [BINS])
+        return Observer(
+            bool(keeps),
+            low,
+            high,
+            average_low,
+            average_high,
+            int(batches),
+            radius,
+            counts.astype(np.int64),
+            int(rows),
+            sums,
+        )
 
 
 def merge_states(states: Mapping[str, Array]) -> dict[str, Observer]:

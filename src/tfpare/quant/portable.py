@@ -8,27 +8,28 @@ from __future__ import annotations
 import numpy as np
 
 from tfpare.ir.graph import Graph, Node, Value
-from tfpare.ir.types import Array
+from tfpare.ir.types import Array, Attr, dtype
 from tfpare.quant.moves import moved_inputs
 from tfpare.quant.numerics import Grid
 from tfpare.quant.planner import Scheme
-from tfpare.quant.units import Unit
+from tfpare.quant.units import Unit, channel_axes
 
 MADE_BY = "compute_in_int8"
+_BIAS_ADD: dict[str, Attr] = {"T": dtype("float32"), "data_format": "NHWC"}
 
 
 def emit_portable(graph: Graph, scheme: Scheme) -> int:
     """Rewrites the graph; returns the number of units that are rounded as 8-bit kernels would."""
-    for unit in scheme.units:
-        _round_kernel(graph, unit)
+    results = {unit: _round_kernel(graph, unit) for unit in scheme.units}
     inside = {n for u in scheme.units for n in u.nodes} | set(scheme.moves)
     for unit in scheme.units:
-        readers = list(unit.out.node.readers)
-        made = rounded(graph, unit.out, scheme.grids[unit.out])
-        for reader in [r for r in readers if unit.out in r.inputs]:
-            reread(graph, reader, unit.out, made)
+        out = results[unit]
+        readers = list(out.node.readers)
+        made = rounded(graph, out, scheme.grids[unit.out])
+        for reader in [r for r in readers if out in r.inputs]:
+            reread(graph, reader, out, made)
         for key, value in graph.outputs.items():
-            if value == unit.out:
+            if value == out:
                 graph.outputs[key] = made
     for border in scheme.borders:
         readers = [r for r in border.node.readers if r in inside and _reads(r, border, scheme)]
@@ -64,15 +65,36 @@ def rounded(graph: Graph, value: Value, grid: Grid) -> Value:
 def rounded_kernel(unit: Unit) -> Array:
     """What the 8-bit kernel's numbers stand for, float32 in the layout of the float op."""
     node = unit.linear
-    axes = (2, 3) if node.op == "DepthwiseConv2dNative" else (unit.kernel.values.ndim - 1,)
-    kernel = unit.kernel.dequantized(axes)
+    kernel = unit.kernel.dequantized(channel_axes(node))
     if node.op == "MatMul" and node["transpose_b"]:
         kernel = np.swapaxes(kernel, 0, 1)
     return np.ascontiguousarray(kernel.astype(np.float32))
 
 
-def _round_kernel(graph: Graph, unit: Unit) -> None:
+def _round_kernel(graph: Graph, unit: Unit) -> Value:
+    """Returns the unit's result."""
     node = unit.linear
     value = graph.const(rounded_kernel(unit), name=f"{node.name}/kernel", made_by=MADE_BY)
     value.node.device = node.device
     graph.set_inputs(node, [node.inputs[0], value])
+    if unit.correction is None:
+        return unit.out
+    return add_correction(graph, unit, correction_of(graph, unit, unit.correction))
+
+
+def correction_of(graph: Graph, unit: Unit, correction: Array) -> Value:
+    """Numbers for the output channels, as a constant beside the linear op."""
+    name = f"{unit.name}/correction/bias"
+    value = graph.const(correction.astype(np.float32), name=name, made_by=MADE_BY)
+    value.node.device = unit.linear.device
+    return value
+
+
+def add_correction(graph: Graph, unit: Unit, correction: Value) -> Value:
+    """Adds to what the linear op gives; returns the unit's result."""
+    node = unit.linear
+    name, inputs = f"{node.name}/correction", [node.out(), correction]
+    made = graph.add("BiasAdd", inputs, _BIAS_ADD, name=name, device=node.device, made_by=MADE_BY)
+    made.shapes = node.shapes
+    graph.replace_value(node.out(), made.out())
+    return made.out() if unit.out == node.out() else unit.out

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.passes.base import PassResult
+from tfpare.quant.bias_correction import correct_bias
 from tfpare.quant.moves import moved_inputs
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.planner import Planner, Ranges, Scheme
@@ -24,7 +25,8 @@ def make_scheme(graph: Graph, ranges: Ranges, options: QuantOptions) -> Scheme:
         options: what the user decides.
     """
     result = PassResult()
-    planner = Planner(graph, candidates(graph, options, result), ranges, result)
+    units = [correct_bias(u, ranges) if options.correct_bias else u for u in candidates(graph, options, result)]
+    planner = Planner(graph, units, ranges, result)
     while not planner.settle():
         pass
     return planner.scheme()
@@ -35,7 +37,7 @@ def candidates(graph: Graph, options: QuantOptions, result: PassResult) -> list[
     if graph.has_v1_control_flow:
         result.decline("loops and branches of TF 1 stay in float", graph.name)
         return []
-    units = find_units(graph, result)
+    units = find_units(graph, result, per_channel=options.per_channel)
     ends = _ends(units)
     chosen: list[Unit] = []
     for unit in units:

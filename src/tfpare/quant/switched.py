@@ -11,7 +11,7 @@ import numpy as np
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.types import Array, Shape, dtype
 from tfpare.quant.planner import Scheme
-from tfpare.quant.portable import reread, rounded, rounded_kernel
+from tfpare.quant.portable import add_correction, correction_of, reread, rounded, rounded_kernel
 from tfpare.quant.units import Unit
 
 _BOOL, _FLOAT = dtype("bool"), dtype("float32")
@@ -27,6 +27,9 @@ def emit_switched(graph: Graph, scheme: Scheme) -> list[Value]:
             _switch(graph, flag, value, scheme, [reader], False)
         kernel = graph.const(rounded_kernel(unit), name=f"{unit.name}/kernel", made_by="compute_in_int8")
         _replace_kernel(graph, unit, _select(graph, flag, kernel, unit.linear.inputs[1]))
+        if unit.correction is not None:
+            correction, none = (correction_of(graph, unit, c) for c in (unit.correction, 0 * unit.correction))
+            add_correction(graph, unit, _select(graph, flag, correction, none))
     return flags
 
 

@@ -33,6 +33,7 @@ class Unit:
         activation: `Relu`, `Relu6` or empty.
         nodes: what the unit replaces, the linear op first.
         sum_at: position of the addition of the summand among them.
+        correction: what is added to the bias because the kernel is rounded, [channels] float64; None for nothing.
     """
 
     linear: Node
@@ -42,6 +43,7 @@ class Unit:
     activation: str
     nodes: tuple[Node, ...]
     sum_at: int = 0
+    correction: Array | None = None
 
     @property
     def x(self) -> Value:
@@ -63,8 +65,14 @@ class Unit:
         return replace(self, summand=None, activation="", nodes=self.nodes[: self.sum_at], sum_at=0)
 
 
-def find_units(graph: Graph, result: PassResult) -> list[Unit]:
-    """Every linear op that an 8-bit kernel can compute, inputs before readers; the others are declined by reason."""
+def find_units(graph: Graph, result: PassResult, *, per_channel: bool = True) -> list[Unit]:
+    """Every linear op that an 8-bit kernel can compute, inputs before readers; the others are declined by reason.
+
+    Args:
+        graph: with shapes.
+        result: counts what is declined.
+        per_channel: whether each output channel of a kernel has a scale of its own.
+    """
     units: list[Unit] = []
     taken: set[Node] = set()
     needed = graph.held_nodes()
@@ -75,7 +83,7 @@ def find_units(graph: Graph, result: PassResult) -> list[Unit]:
         if node.op not in LINEAR_OPS:
             continue
         try:
-            unit = _unit(graph, node, needed, taken, batches)
+            unit = _unit(graph, node, needed, taken, batches, per_channel)
         except Declined as declined:
             result.decline(declined.reason, node.name)
             continue
@@ -84,14 +92,16 @@ def find_units(graph: Graph, result: PassResult) -> list[Unit]:
     return units
 
 
-def _unit(graph: Graph, node: Node, needed: set[Node], taken: set[Node], batches: BatchSources) -> Unit:
+def _unit(
+    graph: Graph, node: Node, needed: set[Node], taken: set[Node], batches: BatchSources, per_channel: bool
+) -> Unit:
     require(node.dtypes[0].name == "float32", f"it computes in {node.dtypes[0]}", at=node)
     require(node not in graph.pinned and node.out() not in graph.fed, "callers replace its value", at=node)
     require(node.inputs[1] not in graph.fed, "callers feed its kernel", at=node)
     require(not node.inputs[1].node.controls, "control edges lead to it", at=node)
     owner = linear(node)
     _check_layout(owner)
-    kernel = _kernel(owner)
+    kernel = _kernel(node, per_channel)
     bias, summand, activation = np.zeros(owner.channels), None, ""
     nodes, sum_at = [node], 0
     for reader in _chain(graph, node, needed):
@@ -154,15 +164,24 @@ def _size(array: Array, axis: int) -> int:
     return int(array.shape[axis])
 
 
-def _kernel(owner: Linear) -> QuantizedKernel:
-    axes = (2, 3) if owner.node.op == "DepthwiseConv2dNative" else (owner.kernel.ndim - 1,)
-    is_transposed = owner.node.op == "MatMul" and bool(owner.node["transpose_b"])
-    kernel: Array = np.swapaxes(owner.kernel, 0, 1) if is_transposed else owner.kernel
-    require(kernel.size > 0, "its kernel is empty", at=owner.node)
+def float_kernel(node: Node) -> Array:
+    """The kernel of a linear op, HWIO, HWIM (depthwise) or [in, out]."""
+    kernel = linear(node).kernel
+    return np.swapaxes(kernel, 0, 1) if node.op == "MatMul" and node["transpose_b"] else kernel
+
+
+def channel_axes(node: Node) -> tuple[int, ...]:
+    """The axes of that kernel that the output channels lie along."""
+    return {"Conv2D": (3,), "DepthwiseConv2dNative": (2, 3), "MatMul": (1,)}[node.op]
+
+
+def _kernel(node: Node, per_channel: bool) -> QuantizedKernel:
+    kernel = float_kernel(node)
+    require(kernel.size > 0, "its kernel is empty", at=node)
     try:
-        return quantize_kernel(kernel, axes)
+        return quantize_kernel(kernel, channel_axes(node), per_channel=per_channel)
     except ValueError as error:
-        raise Declined(str(error), owner.node) from error
+        raise Declined(str(error), node) from error
 
 
 def _as_bias(owner: Linear, reader: Node, other: Value) -> Array | None:
