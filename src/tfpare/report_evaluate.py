@@ -27,7 +27,8 @@ def render(report: EvaluationReport) -> Group:
 
 def _results(report: EvaluationReport) -> RenderableType:
     rows = [
-        [r.metric, str(r.model), _value(r), _interval(r.interval), number(r.samples), r.note] for r in report.results
+        [r.metric, str(r.model), value_words(r), interval_words(r.interval), number(r.samples), r.note]
+        for r in report.results
     ]
     columns = ["metric", "model", ">value", "95 % interval", ">samples", "note"]
     if not any(r.note for r in report.results):
@@ -36,7 +37,8 @@ def _results(report: EvaluationReport) -> RenderableType:
     return table(f"Output {report.output!r} of {report.signature!r}", columns, rows, "; ".join(methods))
 
 
-def _value(result: MetricResult) -> str:
+def value_words(result: MetricResult) -> str:
+    """`0.8900 ± 0.017`."""
     if math.isnan(result.value):
         return "NaN"
     half = "" if result.interval is None else f" ± {_half(result.interval):.2g}"
@@ -47,7 +49,8 @@ def _half(interval: Interval) -> float:
     return (interval.high - interval.low) / 2
 
 
-def _interval(interval: Interval | None) -> str:
+def interval_words(interval: Interval | None) -> str:
+    """`0.87 to 0.91`."""
     return "" if interval is None else f"{interval.low:.4g} to {interval.high:.4g}"
 
 
@@ -66,7 +69,7 @@ def _agreement_row(one: AgreementReport) -> list[str]:
     share = "" if one.top1 is None else f"{one.top1:.4f}"
     cosine = "" if one.mean_cosine is None else f"{one.mean_cosine:.8f}"
     distances = [_small(one.max_abs), _small(one.mean_abs), cosine, _small(one.mean_kl)]
-    return [one.output, share, _interval(one.interval), *distances]
+    return [one.output, share, interval_words(one.interval), *distances]
 
 
 def _small(value: float | None) -> str:

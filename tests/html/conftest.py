@@ -36,12 +36,12 @@ class Opened:
 
 @pytest.fixture
 def open_page(chromium, tmp_path):
-    """Renders a run and opens it offline."""
+    """Renders reports and opens the page offline."""
     contexts = []
 
-    def open_(report, **options):
+    def open_(*reports, **options):
         path = tmp_path / "page.html"
-        path.write_text(render_page(report), encoding="utf-8", errors="replace")
+        path.write_text(render_page(*reports), encoding="utf-8", errors="replace")
         context = chromium.new_context(offline=True, **options)
         contexts.append(context)
         return Opened(context.new_page(), path)

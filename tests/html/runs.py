@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
+from dataclasses import replace
 from pathlib import Path
 
 from tfpare.api_types import ModelStats, OptimizeReport
 from tfpare.engine.driver import Commit
+from tfpare.evaluation.types import AgreementReport, EvaluationReport, MetricResult, PairedTest
+from tfpare.evaluation.types import Interval as MetricInterval
 from tfpare.layers import LayerDifference, LayerReport
+from tfpare.measure.compare_types import CompareReport
+from tfpare.measure.rows import evaluation_rows, node_row, resource_rows, time_rows
 from tfpare.measure.statistics import summarize
 from tfpare.measure.types import (
     BenchmarkOptions,
@@ -113,11 +119,13 @@ def report_of(records: list[ModelRecord]) -> OptimizeReport:
 
 def benchmark() -> BenchmarkReport:
     models = [_times("models/net", 10.0), _times("models/fast", 5.0)]
-    ratio = Ratio(1, "warm calls", Workload(), Interval(0.5, 0.45, 0.55), 40, 3, 0.03, Verdict.FASTER)
+    seen = Interval(0.5, 0.45, 0.55)
+    ratios = [Ratio(1, "warm calls", Workload(), seen, 40, 3, 0.03, Verdict.FASTER)]
+    ratios += [Ratio(1, p, None, Interval(1, 0.9, 1.1), 3, 3, 0.03, Verdict.NONE) for p in ("load", "first call")]
     machine = Environment(
         "A processor", ("avx2",), 2, 2, None, 8_000_000_000, "", "Linux", "3.11", "2.21.0", "wheel", True
     )
-    return BenchmarkReport(models, [ratio], machine, "drawn by signature", BenchmarkOptions())
+    return BenchmarkReport(models, ratios, machine, "drawn by signature", BenchmarkOptions())
 
 
 def _times(path: str, ms: float) -> ModelTimes:
@@ -137,6 +145,84 @@ def _times(path: str, ms: float) -> ModelTimes:
         Memory(running_peak=10**8),
         FileSizes(5000, 2000),
         profile,
+    )
+
+
+def evaluation(metrics: bool = True) -> EvaluationReport:
+    """A proportion and an error of two models, and two outputs, one of which has classes."""
+    before, after = Path("models/net"), Path("models/fast")
+    results = [
+        MetricResult("top1", before, 0.89, MetricInterval(0.87, 0.905, "Wilson"), 1280),
+        MetricResult("top1", after, 0.86, MetricInterval(0.84, 0.88, "Wilson"), 1280),
+        MetricResult("mse", before, 2.5, MetricInterval(2.25, 2.75, "Student's t"), 1280, higher_is_better=False),
+        MetricResult("mse", after, math.nan, None, 1280, higher_is_better=False, note="3 samples are NaN"),
+    ]
+    difference = MetricInterval(-0.04, -0.02, "Newcombe")
+    words = "top1 loss on 1,280 samples (-3.00 points, 95% interval -4.00 to -2.00, p = 1e-06)"
+    paired = [PairedTest("top1", 0.89, 0.86, -0.03, difference, 1e-6, "McNemar", 1280, "loss", words, 40, 2)]
+    agreement = [
+        AgreementReport(
+            "probabilities",
+            1280,
+            0.97,
+            MetricInterval(0.96, 0.98, "Wilson"),
+            0.2,
+            0.01,
+            0.3,
+            0.99,
+            0.9,
+            0.001,
+            0.2,
+            "the output",
+            4,
+        ),
+        AgreementReport("embedding", 1280, None, None, 0.02, 0.001, 0.03, 0.9999, 0.999, None, None),
+    ]
+    report = EvaluationReport(
+        before,
+        after,
+        "eval.npz, 1280 rows",
+        "serving_default",
+        "probabilities",
+        1280,
+        2,
+        ["eval.npz row 3: it holds NaN"],
+        results if metrics else [],
+        paired if metrics else [],
+        agreement,
+        32,
+        "local",
+        12.5,
+        ["a note of the evaluation"],
+    )
+    report.command = "tfpare evaluate models/net --against models/fast --data eval.npz --metric top1,mse --json"
+    return report
+
+
+def evaluation_of_one() -> EvaluationReport:
+    """The same without the second model."""
+    report = evaluation()
+    report.against, report.paired, report.agreement = None, [], []
+    report.results = [r for r in report.results if r.model == report.model]
+    return report
+
+
+def comparison() -> CompareReport:
+    times, evaluated = benchmark(), evaluation()
+    proof = VerifyReport(True, [OutputDifference("serving_default", "y", "float32", True, 1e-7, 2e-7)], 3, 1.0)
+    rows = [*time_rows(times), *resource_rows(*times.models), node_row(7, 5), *evaluation_rows(evaluated)]
+    times.command = "tfpare compare models/net models/fast --data eval.npz --metric top1,mse --json"
+    evaluated.command = ""
+    return CompareReport(
+        Path("models/net"),
+        Path("models/fast"),
+        False,
+        rows,
+        times,
+        (7, 5),
+        proof,
+        evaluated,
+        ["a note of the comparison"],
     )
 
 
@@ -175,4 +261,16 @@ def hostile() -> OptimizeReport:
     report.command = HOSTILE[1]
     report.benchmark.inputs = HOSTILE[2]
     report.benchmark.warnings.append(HOSTILE[1])
+    return report
+
+
+def hostile_evaluation() -> EvaluationReport:
+    """Names of outputs and metrics, and texts about samples."""
+    report = evaluation()
+    report.data, report.command, report.skipped_samples = HOSTILE[0], HOSTILE[1], list(HOSTILE)
+    for k, text in enumerate(HOSTILE):
+        report.agreement.append(replace(report.agreement[0], output=text))
+        report.results.append(MetricResult(text, Path(text), 0.5, MetricInterval(0.4, 0.6, text), 10, note=text))
+        report.paired.append(replace(report.paired[0], metric=text, words=text, method=text))
+        report.notes.append(f"{k}{text}")
     return report

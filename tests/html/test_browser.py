@@ -14,6 +14,15 @@ def shown(page, side):
     return page.eval_on_selector_all(f"#view-{side} g.item", "all => all.map(g => g.getAttribute('aria-label'))")
 
 
+def drawn(page):
+    """Charts by name: whether any of their pixels is not transparent."""
+    found = page.eval_on_selector_all(
+        "canvas",
+        "all => all.map(c => [c.id, c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)])",
+    )
+    return {name.removeprefix("chart-"): is_drawn for name, is_drawn in found}
+
+
 def click_box(page, side, text):
     page.locator(f"#view-{side} g.item", has_text=text).last.locator("text").first.dispatch_event(
         "click", {"bubbles": True}
@@ -27,13 +36,61 @@ def test_it_opens_offline_and_draws(open_page, viewport, scheme):
     assert [u for u in page.requests if not u.startswith(("file:", "data:"))] == []
     assert page.complaints == []
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
-    # A chart that is drawn has pixels that are not transparent.
-    drawn = page.eval_on_selector_all(
-        "canvas",
-        "all => all.map(c => [c.id, c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)])",
-    )
     names = ["latency-0", "counts", "pie-before", "pie-after", "bytes", "times", "layers-0"]
-    assert sorted(drawn) == sorted([f"chart-{n}", True] for n in names)
+    assert drawn(page) == dict.fromkeys(names, True)
+
+
+@pytest.mark.parametrize("viewport", [LAPTOP, PHONE])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_comparison_draws_its_intervals(open_page, viewport, scheme):
+    page = open_page(runs.comparison(), viewport=viewport, color_scheme=scheme)
+    assert [u for u in page.requests if not u.startswith(("file:", "data:"))] == []
+    assert page.complaints == []
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    assert drawn(page) == dict.fromkeys(("latency-0", "times", "value-0", "difference-0", "agreement"), True)
+    links = page.eval_on_selector_all("nav a", "all => all.map(a => [a.textContent, !!document.querySelector(a.hash)])")
+    assert links == [[n, True] for n in ("Summary", "Evaluation", "Latency", "Ops", "Answers", "Run")]
+
+
+def test_the_interval_chart_shows_values_ends_and_zero(open_page):
+    page = open_page(runs.evaluation(), viewport=LAPTOP)
+    read = "id => [Chart.getChart(id)].map(c => [c.data.datasets[0].data, c.scales.x.min, c.scales.x.max])[0]"
+    bars, low, high = page.evaluate(read, "chart-difference-0")
+    assert bars == [[-0.04, -0.02]]
+    assert low < -0.04
+    assert high > 0
+    bars, *_ = page.evaluate(read, "chart-value-0")
+    assert bars == [[0.87, 0.905], [0.84, 0.88]]
+    rows = page.locator("#evaluation tr", has_text="top1").all_text_contents()
+    for row, part in zip(rows, ("0.8900 ± 0.018", "0.8600 ± 0.02", "40 lost, 2 gained"), strict=True):
+        assert part in row
+
+
+def test_an_evaluation_of_one_model_has_no_table_of_two(open_page):
+    page = open_page(runs.evaluation_of_one(), viewport=PHONE)
+    assert page.complaints == []
+    assert page.locator("#summary table").count() == 0
+    assert drawn(page) == {"value-0": True, "value-1": True}
+    assert "--data eval.npz" in page.locator("#run").inner_text()
+
+
+def test_a_run_shows_the_evaluation_that_is_joined_to_it(open_page):
+    page = open_page(runs.small(times=False), runs.comparison(), viewport=LAPTOP)
+    assert page.complaints == []
+    assert "top1 loss on 1,280 samples" in page.locator("#summary").inner_text()
+    assert {"value-0", "counts", "latency-0", "layers-0", "agreement"} <= drawn(page).keys()
+    assert page.locator("#view-after g.item").count() > 0
+
+
+def test_hostile_names_of_outputs_do_not_run(open_page):
+    page = open_page(runs.hostile_evaluation(), viewport=LAPTOP)
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.hacked") is None
+    assert page.complaints == []
+    assert page.locator("img").count() == 0
+    assert page.locator("script").count() == 3
 
 
 def test_every_chart_has_a_table_of_the_same_numbers(open_page):

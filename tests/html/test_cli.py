@@ -44,7 +44,7 @@ def test_the_page_of_optimize_has_measured_times(tmp_path):
     done = call("optimize", MNIST, "-o", tmp_path / "out", "--report", page)
     assert done.exit_code == 0, done.stderr
     text = page.read_text()
-    for part in ("Latency of warm calls", "Time by op", "median latency", "TensorFlow"):
+    for part in ("Latency of warm calls", "Time by op", "Latency, median", "TensorFlow"):
         assert part in text
 
 
@@ -81,6 +81,46 @@ def test_a_benchmark_joins_the_page(tmp_path):
     times.write_text(json.dumps(to_json(runs.benchmark())))
     assert call("report", run, "--benchmark", times, "-o", page).exit_code == 0
     assert "2.00× faster" in page.read_text()
+
+
+def test_several_reports_make_one_page(tmp_path):
+    made = {"run": runs.small(times=False), "compare": runs.comparison(), "evaluate": runs.evaluation()}
+    for name, one in made.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(to_json(one)))
+    files = [tmp_path / f"{name}.json" for name in made]
+    assert call("report", *files, "-o", tmp_path / "r.html").exit_code == 0
+    page = (tmp_path / "r.html").read_text()
+    for part in ("fold_mul_into_linear", "2.00× faster", "top1 loss on 1,280 samples", "tfpare evaluate models/net"):
+        assert part in page, part
+    twice = call("report", files[1], files[1], "-o", tmp_path / "two.html")
+    assert (twice.exit_code, "one report of each kind" in twice.stderr) == (2, True)
+    assert not (tmp_path / "two.html").exists()
+
+
+def test_compare_and_evaluate_write_pages(tmp_path):
+    data = MNIST.parent / "eval.npz"
+    page, short = tmp_path / "r.html", ("--repeats", 1, "--min-seconds", 0, "--min-runs", 2)
+    options = ("--data", data, "--limit", 64, "--metric", "top1", "--report", page)
+    done = call("compare", MNIST, MNIST, *options, *short, "--json")
+    assert done.exit_code == 0, done.stderr
+    for part in (
+        "Agreement of the two models",
+        "no top1 loss seen on 64 images",
+        "Latency of warm calls",
+        "TensorFlow",
+    ):
+        assert part in page.read_text(), part
+    (tmp_path / "compare.json").write_text(done.stdout)
+    assert call("report", tmp_path / "compare.json", "-o", tmp_path / "again.html").exit_code == 0
+    assert (tmp_path / "again.html").read_text() == page.read_text()
+
+    refused = call("evaluate", MNIST, *options)
+    assert (refused.exit_code, "--overwrite" in refused.stderr) == (2, True)
+    done = call("evaluate", MNIST, *options, "--overwrite", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["command"].startswith("tfpare")
+    assert "Evaluation" in page.read_text()
+    assert "Latency" not in page.read_text().split("<script")[0]
 
 
 def test_a_recipe_may_ask_for_a_page(tmp_path):

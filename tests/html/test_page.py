@@ -1,17 +1,23 @@
 """The page as text, and the numbers that it shows."""
 
 import json
+import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.html import runs
 from tfpare.errors import UsageError
+from tfpare.evaluation.types import Interval
 from tfpare.html import charts
+from tfpare.html.contents import Contents
 from tfpare.html.files import check_page, write_page
 from tfpare.html.graphs import graph_data
+from tfpare.html.intervals import MetricFigures, agreement_chart, metrics
 from tfpare.html.op_bytes import bytes_by_op
 from tfpare.html.page import render_page
-from tfpare.html.run_file import read_benchmark, read_run
+from tfpare.html.run_file import read_benchmark, read_report, read_run
 from tfpare.html.summary import summary, tiles
 from tfpare.recording import GraphRecord, ModelRecord, NodeRecord
 from tfpare.to_json import to_json
@@ -29,21 +35,37 @@ def test_a_stored_benchmark_joins_a_run(tmp_path):
     assert read_benchmark(stored) == runs.benchmark()
     alone = runs.benchmark()
     alone.models.pop()
-    stored.write_text(json.dumps(to_json(alone)))
-    with pytest.raises(UsageError, match="measures 1 models"):
-        read_benchmark(stored)
+    with pytest.raises(UsageError, match="are of 1 models"):
+        render_page(alone)
+
+
+@pytest.mark.parametrize("make", [runs.small, runs.comparison, runs.evaluation_of_one, runs.benchmark])
+def test_what_a_file_holds_is_told_from_its_keys(tmp_path, make):
+    stored = tmp_path / "report.json"
+    stored.write_text(json.dumps(to_json(make()), allow_nan=False))
+    found = read_report(stored)
+    assert type(found) is type(make())
+    assert to_json(found) == to_json(make())
+    assert render_page(found) == render_page(make())
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "Invalid JSON"), ("{}", "input"), ('{"error": "no", "exit_code": 1}', "input")]
+    ("text", "message"),
+    [
+        ("{", "is no JSON document"),
+        ("[]", "tfpare compare BEFORE AFTER --json"),
+        ('{"preset": "fast"}', "tfpare optimize"),
+        ('{"error": "no space", "exit_code": 1}', "an error: no space"),
+        ('{"preset": "fast", "steps": 3}', "`tfpare optimize MODEL -o OUT --json` prints: input"),
+    ],
 )
 def test_other_files_are_refused(tmp_path, text, message):
     run = tmp_path / "run.json"
     run.write_text(text)
     with pytest.raises(UsageError, match=message):
-        read_run(run)
+        read_report(run)
     with pytest.raises(UsageError, match="cannot be read"):
-        read_run(tmp_path / "none.json")
+        read_report(tmp_path / "none.json")
 
 
 def test_places_are_refused_before_any_work(tmp_path):
@@ -74,17 +96,86 @@ def test_hostile_names_are_text():
 
 
 def test_first_numbers():
-    found = {t.name: (t.value, t.tone) for t in tiles(runs.small())}
+    found = {t.name: (t.value, t.tone) for t in tiles(Contents.of(runs.small()))}
     assert found == {
         "answers": ("same", "good"),
         "latency": ("2.00× faster", "good"),
         "files": ("-20 %", "good"),
         "nodes": ("-29 %", "good"),
     }
-    rows = {r.name: (r.before, r.after) for r in summary(runs.small())}
-    assert rows["median latency, batch 1"] == ("10.1 ms", "5.08 ms")
-    assert rows["files in a zip"] == ("2.0 kB", "2.0 kB")
-    assert "latency" not in {t.name for t in tiles(runs.small(times=False))}
+    rows = {r.what: (r.before, r.after) for r in summary(Contents.of(runs.small()))}
+    assert rows["Latency, median (batch 1)"] == ("10.1 ms", "5.08 ms")
+    assert rows["Size, zipped"] == ("2.0 kB", "2.0 kB")
+    assert rows["Nodes"] == ("7", "5")
+    without = Contents.of(runs.small(times=False))
+    assert "latency" not in {t.name for t in tiles(without)}
+    assert [r.what for r in summary(without)] == ["Size on disk", "Weights", "Nodes", "Functions", "Kinds of ops"]
+
+
+def test_first_numbers_of_an_evaluation():
+    found = {t.name: (t.value, t.tone) for t in tiles(Contents.of(runs.comparison()))}
+    assert found == {
+        "answers": ("same", "good"),
+        "top1": ("loss", "bad"),
+        "latency": ("2.00× faster", "good"),
+        "files": ("same", ""),
+        "nodes": ("-29 %", "good"),
+    }
+    assert [(t.name, t.value) for t in tiles(Contents.of(runs.evaluation_of_one()))] == [
+        ("top1", "0.89"),
+        ("mse", "2.5"),
+    ]
+    agreement = tiles(Contents.of(runs.evaluation(metrics=False)))
+    assert [(t.name, t.value) for t in agreement] == [("same top class", "97.00%")]
+    assert summary(Contents.of(runs.comparison())) == runs.comparison().rows
+    assert summary(Contents.of(runs.evaluation_of_one())) == []
+
+
+def test_reports_on_the_same_models_join():
+    run, comparison = runs.small(times=False), runs.comparison()
+    shown = Contents.of(comparison, run)
+    assert shown.reports == (run, comparison)
+    assert (shown.times, shown.evaluation) == (comparison.benchmark, comparison.evaluation)
+    assert shown.verification is run.verification
+    assert shown.notes == ["a note", "a note of the comparison", "a note of the evaluation"]
+    assert shown.warnings == []
+    rows = [r.what for r in summary(shown)]
+    assert rows.count("Nodes") == rows.count("Weights") == rows.count("top1") == rows.count("Size on disk") == 1
+    page = render_page(run, comparison)
+    for part in ("top1 loss on 1,280 samples", "fold_mul_into_linear", "Latency of warm calls", "probabilities"):
+        assert part in page, part
+
+
+def test_what_is_about_one_part_alone_comes_first():
+    comparison, times, evaluation = runs.comparison(), runs.benchmark(), runs.evaluation(metrics=False)
+    shown = Contents.of(runs.small(), comparison, times, evaluation)
+    assert shown.times is times
+    assert shown.evaluation is evaluation
+    comparison.benchmark.models = [replace(m, profile=None) for m in comparison.benchmark.models]
+    run = runs.small()
+    assert Contents.of(run, comparison).traced is run.benchmark
+    assert Contents.of(run, comparison).times is comparison.benchmark
+
+
+def test_other_models_and_two_of_a_kind():
+    other = runs.evaluation()
+    other.against = Path("models/slow")
+    (warning,) = Contents.of(runs.small(times=False), other).warnings
+    assert warning == "these reports name other models; run: net → fast; evaluation: net → slow"
+    assert Contents.of(runs.small(times=False), runs.evaluation_of_one()).warnings == []
+    with pytest.raises(UsageError, match="one report of each kind"):
+        Contents.of(other, other)
+
+
+def test_metrics_without_a_value_or_end_are_not_drawn():
+    top1, mse = metrics(runs.evaluation())
+    assert top1.value_chart["spans"] == [(0.87, 0.905), (0.84, 0.88)]
+    assert top1.difference_chart["zero"]
+    assert mse.value_chart is mse.difference_chart is None
+    endless = replace(top1.results[0], interval=Interval(-math.inf, math.inf, "Student's t"))
+    assert MetricFigures("top1", [endless], None).value_chart["spans"] == [None]
+    assert agreement_chart(runs.evaluation().agreement)["names"] == ["probabilities"]
+    assert agreement_chart([]) is None
 
 
 def test_bytes_count_for_the_op_that_uses_them():

@@ -21,7 +21,7 @@ from tfpare.cli.common import (
 )
 from tfpare.cli.data_options import data_options
 from tfpare.cli.groups import expanded
-from tfpare.cli.measure_options import MetricOutput, Metrics, timing_options
+from tfpare.cli.measure_options import MetricOutput, Metrics, PageFile, ReplacePage, timing_options
 from tfpare.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,15 +41,21 @@ def compare(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     op_library: OpLibraries = None,
     reading: DataOptions,
+    page: PageFile = None,
+    overwrite: ReplacePage = False,
     as_json: JsonFlag = False,
     debug: DebugFlag = False,
 ) -> None:
     """Latency, throughput, memory, size, answers and accuracy of two models in one table. Exit code 1: a loss."""
     from tfpare.cli.bar import progress_bar
+    from tfpare.html.files import check_page, write_page
 
     if metric and timed.data is None:
         raise UsageError("--metric needs labelled samples: give --data.")
+    if page is not None:
+        check_page(page, overwrite)
     with working(debug) as progress:
+        from tfpare.html.page import render_page
         from tfpare.measure.compare import compare as run
         from tfpare.measure.compare_types import CompareOptions
         from tfpare.report_compare import markdown as as_markdown
@@ -61,6 +67,8 @@ def compare(
     with stdout_to_stderr(), progress_bar() as bar:
         report = run(before, after, options, bar)
     report.benchmark.command = command_line()
+    if page is not None:
+        write_page(render_page(report), page)
     if markdown and not as_json:
         print(as_markdown(report))
     else:

@@ -15,6 +15,7 @@ from tfpare.cli.common import (
     OpLibraries,
     OutputNames,
     TagSet,
+    command_line,
     load_op_libraries,
     show,
     split,
@@ -24,7 +25,7 @@ from tfpare.cli.common import (
 )
 from tfpare.cli.data_options import Data, data_options
 from tfpare.cli.groups import expanded
-from tfpare.cli.measure_options import CalledSignature, MetricOutput, Metrics
+from tfpare.cli.measure_options import CalledSignature, MetricOutput, Metrics, PageFile, ReplacePage
 from tfpare.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,17 +58,23 @@ def evaluate(
     output_names: OutputNames = None,
     op_library: OpLibraries = None,
     reading: DataOptions,
+    page: PageFile = None,
+    overwrite: ReplacePage = False,
     as_json: JsonFlag = False,
     debug: DebugFlag = False,
 ) -> None:
     """Measures a model's quality on labelled data (--metric, by default top1), or its agreement with another model."""
     from tfpare.cli.bar import counter
+    from tfpare.html.files import check_page, write_page
 
     if data is None:
         raise UsageError("Give --data: an .npz, a directory of pictures, TFRecords, a .csv or .tsv, module:function.")
+    if page is not None:
+        check_page(page, overwrite)
     with working(debug):
         from tfpare.evaluation.run import evaluate as run
         from tfpare.evaluation.types import EvaluateOptions
+        from tfpare.html.page import render_page
         from tfpare.report_evaluate import render
 
         load_op_libraries(op_library or ())
@@ -89,4 +96,7 @@ def evaluate(
         )
     with stdout_to_stderr(), counter("samples", not debug) as (step, count):
         report = run(model, data, options, step, count)
+    report.command = command_line()
+    if page is not None:
+        write_page(render_page(report), page)
     show(report, as_json, render(report))

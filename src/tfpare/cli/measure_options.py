@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,6 +42,8 @@ Metrics = Annotated[
         help="top1, top5, accuracy, auc, mse or module:function; needs labels. Repeatable.",
     ),
 ]
+PageFile = Annotated[Path | None, typer.Option("--report", metavar="R.html", help="Also write a page about it.")]
+ReplacePage = Annotated[bool, typer.Option("--overwrite", help="Replace the page if it exists.")]
 MetricOutput = Annotated[str | None, typer.Option("--output", metavar="KEY", help="Output that metrics look at.")]
 
 

@@ -11,7 +11,13 @@ from tfpare.cli.common import DebugFlag, JsonFlag, show, working
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN.json", help="What `tfpare optimize --json` printed.")],
+    reports: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE.json…",
+            help="What `optimize`, `compare`, `evaluate` or `benchmark` printed with --json; at most one file of each.",
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="R.html", help="The page.")],
     benchmark: Annotated[
         Path | None, typer.Option(metavar="B.json", help="What `tfpare benchmark BEFORE AFTER --json` printed.")
@@ -20,19 +26,19 @@ def report(
     as_json: JsonFlag = False,
     debug: DebugFlag = False,
 ) -> None:
-    """Makes a page of a stored run: one HTML file that opens offline."""
+    """Makes a page of stored reports on two models (evaluate: also on one): one HTML file that opens offline."""
     from rich.text import Text
 
     with working(debug, start=False) as progress:
         progress("reading")
         from tfpare.html.files import check_page, write_page
         from tfpare.html.page import render_page
-        from tfpare.html.run_file import read_benchmark, read_run
+        from tfpare.html.run_file import read_benchmark, read_report
 
         check_page(output, overwrite)
-        done = read_run(run)
+        found = [read_report(file) for file in reports]
         if benchmark is not None:
-            done.benchmark = read_benchmark(benchmark)
+            found.append(read_benchmark(benchmark))
         progress("writing")
-        write_page(render_page(done), output)
+        write_page(render_page(*found), output)
     show({"page": str(output), "bytes": output.stat().st_size}, as_json, Text(f"written {output}"))

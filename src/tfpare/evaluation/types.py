@@ -152,6 +152,7 @@ class EvaluationReport:
         batch_size: samples in a call.
         engine: `local`, or `ray` with the number of shards.
         seconds: of the whole evaluation.
+        command: that repeats it, where it came from the command line.
     """
 
     model: Path
@@ -169,6 +170,7 @@ class EvaluationReport:
     engine: str = "local"
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list[str])
+    command: str = ""
 
     @property
     def metric(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from tfpare.api_types import OptimizeReport
 from tfpare.html.op_bytes import bytes_by_op
 from tfpare.layers import LayerReport
-from tfpare.measure.types import ModelTimes, Profile, WarmCalls
+from tfpare.measure.types import BenchmarkReport, ModelTimes, Profile, WarmCalls
 
 _BARS = 14  # more do not fit on a telephone; the table has all
 _BINS = 40
@@ -42,13 +42,9 @@ def op_bytes(report: OptimizeReport) -> list[Pair]:
     return _pairs(bytes_by_op(before), bytes_by_op(after))
 
 
-def op_times(report: OptimizeReport) -> list[Pair]:
-    """Traced milliseconds by op; empty where nothing was traced."""
-    models = report.benchmark.models if report.benchmark else []
-    profiles = [m.profile for m in models[:2]]
-    if len(profiles) < 2 or any(p is None for p in profiles):
-        return []
-    return _pairs(*(_times(p) for p in profiles if p is not None))
+def op_times(traced: BenchmarkReport) -> list[Pair]:
+    """Traced milliseconds by op, of two models."""
+    return _pairs(*(_times(m.profile) for m in traced.models if m.profile is not None))
 
 
 def _times(profile: Profile) -> Counter[str]:
@@ -93,9 +89,7 @@ def latencies(warm: Sequence[WarmCalls]) -> dict[str, Any]:
 
 
 def workloads(models: Sequence[ModelTimes]) -> list[list[WarmCalls]]:
-    """The warm calls of the first two models, workload by workload."""
-    if len(models) < 2:
-        return []
+    """The warm calls of two models, workload by workload."""
     of_second = {w.workload: w for w in models[1].warm}
     pairs = [[w, of_second[w.workload]] for w in models[0].warm if w.workload in of_second]
     return [p for p in pairs if all(w.samples_ms for w in p)]

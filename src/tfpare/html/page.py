@@ -1,4 +1,4 @@
-"""A run as one HTML file: everything is in it, and its content security policy lets it fetch nothing.
+"""Reports as one HTML file: everything is in it, and its content security policy lets it fetch nothing.
 
 Names from models are untrusted text. They reach the page in two ways only: through Jinja2, which escapes them, and as
 JSON in a script element that no browser executes; the page's own script puts them into the document as text.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -17,40 +16,44 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tfpare import catalogue
-from tfpare.api_types import OptimizeReport
-from tfpare.html import charts
-from tfpare.html.graphs import graph_data
-from tfpare.html.summary import Fact, summary, tiles
+from tfpare.html.contents import Contents, Report
+from tfpare.html.figures import Figures
+from tfpare.html.sections import facts, sections
+from tfpare.html.summary import summary, tiles
 from tfpare.measure.words import workload_words
 from tfpare.report import verdict
+from tfpare.report_evaluate import interval_words, value_words
 from tfpare.tables import in_bytes, in_seconds, number, share
 from tfpare.to_json import to_json
 
 _SCRIPTS = ("start.js", "charts.js", "scopes.js", "layout.js", "graph.js", "details.js", "main.js")
+_NOT_COMPARED = "not compared (--no-verify)"
 # What could end the script element or a line of JavaScript.
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def render_page(report: OptimizeReport) -> str:
-    """The page of one run."""
-    scripts, graphs = [_vendored(), _own_script()], graph_data(report.records)
+def render_page(*reports: Report) -> str:
+    """The page of a run, a comparison, an evaluation or times; or of several of them on the same models.
+
+    Raises:
+        UsageError: two are of one kind, or times are not of two models.
+    """
+    shown = Contents.of(*reports)
+    figures = Figures.of(shown)
+    scripts = [_vendored(), _own_script()]
     return _template().render(
-        report=report,
+        shown=shown,
+        figures=figures,
+        sections=sections(shown, figures),
         policy=_policy(scripts),
         style=Markup(_asset("static/page.css")),
         scripts=[Markup(s) for s in scripts],
-        data=_embedded(_data(report, graphs)),
-        graphs=graphs,
-        tiles=tiles(report),
-        summary=summary(report),
-        answers=verdict(report.verification) if report.verification else "not compared (--no-verify)",
-        steps=sorted(report.steps, key=lambda s: (not s.applied, not s.declined)),
-        explanations=_explanations(report),
-        pairs={"counts": charts.op_counts(report), "bytes": charts.op_bytes(report), "times": charts.op_times(report)},
-        workloads=charts.workloads(report.benchmark.models) if report.benchmark else [],
-        notes=[*report.notes, *(report.verification.notes if report.verification else ())],
-        environment=list(_environment(report)),
+        data=_embedded(figures.data()),
+        steps=sorted(shown.run.steps, key=lambda s: (not s.applied, not s.declined)) if shown.run else [],
+        tiles=tiles(shown),
+        summary=summary(shown),
+        answers=verdict(shown.verification) if shown.verification else _NOT_COMPARED,
+        facts=list(facts(shown)),
     )
 
 
@@ -82,6 +85,8 @@ _FILTERS: dict[str, Any] = {
     "ms": _milliseconds,
     "sci": _scientific,
     "workload": workload_words,
+    "value": value_words,
+    "interval": interval_words,
 }
 
 
@@ -115,43 +120,3 @@ def _embedded(data: object) -> Markup:
     for character, escaped in _UNSAFE.items():
         text = text.replace(character, escaped)
     return Markup(text)
-
-
-def _data(report: OptimizeReport, graphs: dict[str, Any]) -> dict[str, object]:
-    times = charts.op_times(report)
-    models = report.benchmark.models if report.benchmark else []
-    return {
-        "counts": charts.bars(charts.op_counts(report)),
-        "bytes": charts.bars(charts.op_bytes(report)),
-        "times": charts.bars(times) if times else None,
-        "latencies": [charts.latencies(pair) for pair in charts.workloads(models)],
-        "layers": [charts.layer_points(one) for one in report.layers if one.layers],
-        "graphs": graphs,
-        "explanations": _explanations(report),
-    }
-
-
-def _explanations(report: OptimizeReport) -> dict[str, str]:
-    """First line of each step's documentation; none of steps that this tfpare does not know."""
-    known = {e.name: e.summary for e in reversed(catalogue.entries())}
-    return {s.name: known[s.name] for s in report.steps if s.name in known}
-
-
-def _environment(report: OptimizeReport) -> Iterator[Fact]:
-    yield Fact("tfpare", report.version)
-    if report.benchmark is None:
-        return
-    machine = report.benchmark.environment
-    quota = f", {machine.quota_cores:g} by quota" if machine.quota_cores else ""
-    yield Fact("processor", f"{machine.cpu}, {machine.cores} of {machine.physical_cores} cores{quota}")
-    yield Fact("instruction sets", ", ".join(machine.isa))
-    yield Fact("memory", in_bytes(machine.memory_bytes))
-    yield Fact("system", f"{machine.system}, Python {machine.python}")
-    onednn = "" if machine.onednn is None else "oneDNN on" if machine.onednn else "oneDNN off"
-    yield Fact("TensorFlow", ", ".join(part for part in (machine.tensorflow, machine.build, onednn) if part))
-    intra, inter = (n or "automatic" for n in (machine.intra_threads, machine.inter_threads))
-    yield Fact("threads", f"{intra} inside ops, {inter} between ops")
-    yield Fact("clock governor", machine.governor)
-    yield Fact("load", f"{machine.load:.2f}; other programs took {machine.others_share:.0%} of the processor time")
-    for name, value in machine.variables.items():
-        yield Fact(name, value)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
 
 from tfpare.api_types import OptimizeReport
+from tfpare.evaluation.types import AgreementReport, EvaluationReport, MetricResult, PairedTest
+from tfpare.html.contents import Contents
+from tfpare.measure.compare_types import Row
+from tfpare.measure.rows import evaluation_rows, headline, node_row, resource_rows, time_rows
 from tfpare.measure.types import BenchmarkReport, Ratio, Verdict
-from tfpare.measure.words import in_words, times_as_fast, workload_words
-from tfpare.tables import in_bytes, in_ms, in_seconds, number, share
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A name and its value."""
-
-    name: str
-    value: str
+from tfpare.proof import VerifyReport
+from tfpare.tables import in_bytes, in_ms, number, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +26,30 @@ class Tile:
     tone: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the summary."""
-
-    name: str
-    before: str
-    after: str
-    comment: str
-
-
-def tiles(report: OptimizeReport) -> list[Tile]:
-    """Answers, speed, size, nodes."""
-    found = [_answers(report)]
-    ratio = _warm_ratio(report.benchmark)
-    if ratio is not None and report.benchmark is not None:
-        first, second = (m.warm[0].latency.median_ms for m in report.benchmark.models[:2])
-        tone = {Verdict.FASTER: "good", Verdict.SLOWER: "bad"}.get(ratio.verdict, "")
-        found.append(Tile("latency", _short(ratio), f"{in_ms(first / 1000)} → {in_ms(second / 1000)}", tone))
-    before, after = report.before, report.after
-    found.append(_size_tile("files", before.file_bytes, after.file_bytes))
-    detail = f"{number(before.nodes)} → {number(after.nodes)}"
-    found.append(Tile("nodes", share(before.nodes, after.nodes) or "same", detail, _tone(before.nodes, after.nodes)))
+def tiles(shown: Contents) -> list[Tile]:
+    """Answers, quality, speed, size, nodes: what of it is known."""
+    found: list[Tile] = []
+    if shown.run is not None or shown.comparison is not None:
+        found.append(_answers(shown.verification, "--no-verify" if shown.run is not None else ""))
+    if shown.evaluation is not None:
+        found += _quality(shown.evaluation)
+    if shown.times is not None:
+        found += _latency(shown.times)
+    if shown.run is not None:
+        before, after = shown.run.before, shown.run.after
+        found.append(_size_tile("files", before.file_bytes, after.file_bytes))
+        found.append(_node_tile(before.nodes, after.nodes))
+    elif shown.times is not None:
+        found.append(_size_tile("files", *(m.files.raw for m in shown.times.models)))
+    if shown.run is None and shown.comparison is not None:
+        nodes = [n for n in shown.comparison.nodes if n is not None]
+        found += [_node_tile(*nodes)] if len(nodes) == 2 else []
     return found
 
 
-def _answers(report: OptimizeReport) -> Tile:
-    proof = report.verification
+def _answers(proof: VerifyReport | None, reason: str) -> Tile:
     if proof is None:
-        return Tile("answers", "not compared", "--no-verify", "bad")
+        return Tile("answers", "not compared", reason, "bad")
     detail = f"{number(proof.feeds)} sets of inputs, {number(len(proof.outputs))} outputs"
     if not proof.ok:
         return Tile("answers", "different", detail, "bad")
@@ -67,69 +58,87 @@ def _answers(report: OptimizeReport) -> Tile:
     return Tile("answers", "same", f"largest difference {proof.max_rel:.1e}; {detail}", "good")
 
 
+def _quality(report: EvaluationReport) -> Iterator[Tile]:
+    """The tests of metrics; without a second model the metrics, without metrics how far the models agree."""
+    if report.paired:
+        yield from map(_test_tile, report.paired)
+    elif report.results:
+        yield from map(_metric_tile, report.results)
+    else:
+        of_classes = [a for a in report.agreement if a.top1 is not None]
+        yield from map(_agreement_tile, of_classes[:1])
+
+
+def _test_tile(test: PairedTest) -> Tile:
+    tone = {"loss": "bad", "gain": "good", "no loss seen": "good"}.get(test.verdict, "")
+    return Tile(
+        test.metric, test.verdict, f"{test.before:.4g} → {test.after:.4g}, {number(test.samples)} samples", tone
+    )
+
+
+def _metric_tile(result: MetricResult) -> Tile:
+    value = "NaN" if math.isnan(result.value) else f"{result.value:.4g}"
+    between = "" if result.interval is None else f"{result.interval.low:.4g} to {result.interval.high:.4g}, "
+    return Tile(result.metric, value, f"{between}{number(result.samples)} samples")
+
+
+def _agreement_tile(one: AgreementReport) -> Tile:
+    return Tile("same top class", f"{one.top1:.2%}", f"{one.output}, {number(one.samples)} samples")
+
+
+def _latency(times: BenchmarkReport) -> Iterator[Tile]:
+    ratio = _warm_ratio(times)
+    if ratio is None:
+        return
+    first, second = (m.warm[0].latency.median_ms for m in times.models)
+    tone = {Verdict.FASTER: "good", Verdict.SLOWER: "bad"}.get(ratio.verdict, "")
+    yield Tile("latency", headline(times), f"{in_ms(first / 1000)} → {in_ms(second / 1000)}", tone)
+
+
+def _warm_ratio(times: BenchmarkReport) -> Ratio | None:
+    return next((r for r in times.ratios if r.phase == "warm calls"), None)
+
+
 def _size_tile(name: str, before: int, after: int) -> Tile:
     return Tile(name, share(before, after) or "same", f"{in_bytes(before)} → {in_bytes(after)}", _tone(before, after))
+
+
+def _node_tile(before: int, after: int) -> Tile:
+    detail = f"{number(before)} → {number(after)}"
+    return Tile("nodes", share(before, after) or "same", detail, _tone(before, after))
 
 
 def _tone(before: int, after: int) -> str:
     return "good" if after < before else ""
 
 
-def _warm_ratio(benchmark: BenchmarkReport | None) -> Ratio | None:
-    ratios = benchmark.ratios if benchmark else []
-    return next((r for r in ratios if r.phase == "warm calls"), None)
-
-
-def _short(ratio: Ratio) -> str:
-    return ratio.verdict.value if ratio.verdict is Verdict.NONE else times_as_fast(ratio.interval.value)
-
-
-def _in_words(ratio: Ratio | None) -> str:
-    return in_words(ratio) if ratio is not None else ""
-
-
-def summary(report: OptimizeReport) -> list[Row]:
-    """Before, after and what it means."""
-    rows = [*_times(report.benchmark)] if report.benchmark else []
-    before, after = report.before, report.after
-    rows.append(_bytes_row("files", before.file_bytes, after.file_bytes))
-    rows.append(_bytes_row("weights", before.weight_bytes, after.weight_bytes))
-    for name, first, second in (
-        ("nodes", before.nodes, after.nodes),
-        ("functions", before.functions, after.functions),
-        ("kinds of ops", len(before.ops), len(after.ops)),
-    ):
-        rows.append(Row(name, number(first), number(second), share(first, second)))
+def summary(shown: Contents) -> list[Row]:
+    """Before, after and what it means; the table of `tfpare compare` is shown as it was made. Empty for one model."""
+    if shown.models[1] is None:
+        return []
+    if shown.run is None and shown.comparison is not None and shown.measured is None and shown.evaluated is None:
+        return shown.comparison.rows
+    rows: list[Row] = []
+    if shown.times is not None:
+        rows += [*time_rows(shown.times), *resource_rows(*shown.times.models)]
+    if shown.run is not None:
+        rows += _counts(shown.run, with_files=shown.times is None)
+    elif shown.comparison is not None:
+        rows.append(node_row(*shown.comparison.nodes))
+    if shown.evaluation is not None:
+        rows += evaluation_rows(shown.evaluation)
     return rows
 
 
-def _bytes_row(name: str, before: int, after: int) -> Row:
-    return Row(name, in_bytes(before), in_bytes(after), share(before, after))
-
-
-def _times(benchmark: BenchmarkReport) -> Iterator[Row]:
-    if len(benchmark.models) < 2:
-        return
-    first, second = benchmark.models[:2]
-    of_second = {w.workload: w for w in second.warm}
-    ratios = {(r.phase, r.workload): r for r in benchmark.ratios if r.model == 1}
-    for one in first.warm:
-        other = of_second.get(one.workload)
-        if other is None:
-            continue
-        kind = workload_words(one.workload)
-        ratio = ratios.get(("warm calls", one.workload))
-        medians = [in_ms(x.latency.median_ms / 1000) for x in (one, other)]
-        yield Row(f"median latency, {kind}", medians[0], medians[1], _in_words(ratio))
-        yield Row(f"rows a second, {kind}", f"{one.rows_per_s:,.1f}", f"{other.rows_per_s:,.1f}", "")
-    for name, phase, a, b in (
-        ("first call", "first call", first.first_call_s, second.first_call_s),
-        ("load", "load", first.load_s, second.load_s),
+def _counts(run: OptimizeReport, with_files: bool) -> Iterator[Row]:
+    before, after = run.before, run.after
+    if with_files:
+        yield Row("Size on disk", in_bytes(before.file_bytes), in_bytes(after.file_bytes), "")
+    first, second = before.weight_bytes, after.weight_bytes
+    yield Row("Weights", in_bytes(first), in_bytes(second), share(first, second))
+    yield node_row(before.nodes, after.nodes)
+    for what, first, second in (
+        ("Functions", before.functions, after.functions),
+        ("Kinds of ops", len(before.ops), len(after.ops)),
     ):
-        if a and b:
-            yield Row(name, in_seconds(median(a)), in_seconds(median(b)), _in_words(ratios.get((phase, None))))
-    if first.memory.running_peak and second.memory.running_peak:
-        a, b = first.memory.running_peak, second.memory.running_peak
-        yield _bytes_row("memory while running (peak)", a, b)
-    if first.files.zipped and second.files.zipped:
-        yield _bytes_row("files in a zip", first.files.zipped, second.files.zipped)
+        yield Row(what, number(first), number(second), share(first, second))

@@ -17,6 +17,11 @@ function milliseconds(value) {
   return `${value.toPrecision(3)} ms`;
 }
 
+function setHeight(id, pixels) {
+  const canvas = document.getElementById(`chart-${id}`);
+  if (canvas) canvas.parentElement.style.height = `${pixels}px`;
+}
+
 function chart(id, config) {
   const canvas = document.getElementById(`chart-${id}`);
   if (canvas) drawn.push(new Chart(canvas, config));
@@ -27,9 +32,8 @@ function axis(title, more = {}) {
 }
 
 function barChart(id, rows, title, form) {
-  if (!rows || !rows.names.length) return;
-  const canvas = document.getElementById(`chart-${id}`);
-  if (canvas) canvas.parentElement.style.height = `${Math.min(90 + 26 * rows.names.length, 480)}px`;
+  if (!rows.names.length) return;
+  setHeight(id, Math.min(90 + 26 * rows.names.length, 480));
   const side = (label) => ({ label, data: rows[label], backgroundColor: colour(label), borderRadius: 3, barPercentage: 0.9, categoryPercentage: 0.75 });
   chart(id, {
     type: "bar",
@@ -43,6 +47,7 @@ function barChart(id, rows, title, form) {
 }
 
 function pieCharts(rows) {
+  if (!rows.names.length) return;
   const order = rows.names.map((name, k) => k).sort((a, b) => weight(rows, b) - weight(rows, a));
   const shown = order.slice(0, SLICE_COUNT);
   const rest = order.slice(SLICE_COUNT);
@@ -114,6 +119,55 @@ function latencyChart(id, rows) {
   });
 }
 
+const values = {
+  id: "values",
+  afterDatasetsDraw(own, _, options) {
+    const { ctx, chartArea, scales } = own;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = options.ink;
+    ctx.lineWidth = 1.5;
+    if (options.zero) {
+      const x = scales.x.getPixelForValue(0);
+      ctx.setLineDash([5, 4]);
+      ctx.beginPath();
+      ctx.moveTo(x, chartArea.top);
+      ctx.lineTo(x, chartArea.bottom);
+      ctx.stroke();
+    }
+    options.at.forEach((value, k) => {
+      ctx.beginPath();
+      ctx.arc(scales.x.getPixelForValue(value), scales.y.getPixelForValue(k), 4.5, 0, 2 * Math.PI);
+      ctx.fill();
+    });
+    ctx.restore();
+  },
+};
+
+/** Values as dots on their confidence intervals, one a row; `zero` also marks where no difference is. */
+function intervalChart(id, rows) {
+  if (!rows) return;
+  setHeight(id, 80 + 34 * rows.names.length);
+  const ends = rows.spans.map((span, k) => span || [rows.values[k], rows.values[k]]);
+  const all = [...ends.flat(), ...rows.values, ...(rows.zero ? [0] : [])];
+  const margin = 0.12 * (Math.max(...all) - Math.min(...all)) || 0.01 * Math.abs(all[0]) || 0.01;
+  const short = (v) => String(Number(v.toPrecision(4)));
+  const tell = (k) => short(rows.values[k]) + (rows.spans[k] ? `, between ${ends[k].map(short).join(" and ")}` : "");
+  const paint = rows.names.map((name) => (name === "before" ? colour("before") : colour("after")));
+  chart(id, {
+    type: "bar",
+    data: { labels: rows.names, datasets: [{ data: ends, backgroundColor: paint, borderRadius: 3, borderSkipped: false, barThickness: 10 }] },
+    plugins: [values],
+    options: {
+      indexAxis: "y",
+      scales: {
+        x: axis(rows.axis, { min: Math.min(...all) - margin, max: Math.max(...all) + margin, ticks: { callback: short, includeBounds: false, maxTicksLimit: 6 } }),
+        y: axis("", { grid: { display: false }, ticks: { autoSkip: false } }),
+      },
+      plugins: { legend: { display: false }, values: { at: rows.values, zero: rows.zero, ink: colour("ink") }, tooltip: { callbacks: { label: (item) => tell(item.dataIndex) } } },
+    },
+  });
+}
+
 function layerChart(id, rows) {
   const positive = rows.y.filter((y) => y > 0);
   const floor = positive.length ? Math.min(...positive) / 3 : 1e-9;
@@ -151,5 +205,8 @@ function drawCharts() {
   barChart("bytes", data.bytes, "", megabytes);
   barChart("times", data.times, "milliseconds a call", milliseconds);
   data.latencies.forEach((rows, k) => latencyChart(`latency-${k}`, rows));
+  data.values.forEach((rows, k) => intervalChart(`value-${k}`, rows));
+  data.differences.forEach((rows, k) => intervalChart(`difference-${k}`, rows));
+  intervalChart("agreement", data.agreement);
   data.layers.forEach((rows, k) => layerChart(`layers-${k}`, rows));
 }
