@@ -5,12 +5,13 @@ from __future__ import annotations
 from tfpare import runtime
 from tfpare.engine.rule import Effect
 from tfpare.io.entries import entry_graph
-from tfpare.ir.graph import Graph, Value
+from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.model import Model
 from tfpare.passes.base import PassOptions, PassResult, register
 from tfpare.quant.calibrate import Task, calibrate, tensor_name
 from tfpare.quant.choice import Range
 from tfpare.quant.emit import emit
+from tfpare.quant.equalize import apply_factors, rename
 from tfpare.quant.fake_quants import put_back, take_ranges
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.portable import emit_portable
@@ -40,10 +41,12 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
     Source: Jacob et al. 2018, arXiv:1712.05877 (the grid); oneDNN's documentation of int8 inference.
     """
     result, settings = PassResult(), options.int8
+    scaled: list[tuple[Graph, list[Node]]] = []
     for graph in model.graphs:
         trained = take_ranges(graph, result)
         if settings.data or settings.ranges or trained:
             runtime.infer_shapes(graph)
+            scaled.append((graph, apply_factors(graph, settings.factors)))
             ranges = {**_ranges(model, graph, options, result), **trained}
             result.applied += _quantize(graph, ranges, settings, result)
             put_back(graph, trained)
@@ -51,6 +54,8 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
         result.notes.append(NEEDS)
     kept = [glob for glob, precision in settings.precisions.items() if precision == "fp32"]
     stored = sum(store_weights(g, kept, result) for g in model.all_graphs()) if settings.rest == "fp32" else 0
+    for graph, nodes in scaled:
+        rename(graph, nodes)
     if stored:
         result.applied += stored
         result.notes.append(

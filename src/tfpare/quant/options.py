@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tfpare.data.types import DataOptions
 from tfpare.errors import UsageError, nearest
+from tfpare.ir.types import Array
 
 CALIBRATIONS = ("minmax", "moving-average", "percentile", "entropy", "mse")
 PRECISIONS = ("int8", "fp32")
@@ -32,6 +33,8 @@ class QuantOptions:
             is not read then.
         per_channel: give each output channel of a kernel a scale of its own; off to see what that is worth.
         correct_bias: take what rounding a kernel adds to a layer's mean result away from its bias; off likewise.
+        factors: by tensor (`node:0`), what its channels are divided by and its readers' kernels multiplied; see
+            `tfpare.quant.equalize`.
         portable: write QuantizeAndDequantizeV4 and float ops, which run anywhere, and not oneDNN's kernels.
         batch: samples in a call while ranges are measured.
         samples: at most so many are used.
@@ -47,6 +50,7 @@ class QuantOptions:
     ends: str = "fp32"
     rest: str = "fp32"
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    factors: Mapping[str, Array] = field(default_factory=dict[str, Array])
     per_channel: bool = True
     correct_bias: bool = True
     portable: bool = False

@@ -20,10 +20,11 @@ _BOOL, _FLOAT = dtype("bool"), dtype("float32")
 def emit_switched(graph: Graph, scheme: Scheme) -> list[Value]:
     """Rewrites the graph; returns the flags, one boolean scalar to feed for each unit of the plan."""
     flags = [_flag(graph, unit) for unit in scheme.units]
+    reads = [_read_by(unit) for unit in scheme.units]  # before they read switched values
     for unit, flag in zip(scheme.units, flags, strict=True):
         _switch(graph, flag, unit.out, scheme, [r for r in unit.out.node.readers if unit.out in r.inputs], True)
-    for unit, flag in zip(scheme.units, flags, strict=True):
-        for value, reader in _read_by(unit):
+    for unit, flag, read in zip(scheme.units, flags, reads, strict=True):
+        for value, reader in read:
             _switch(graph, flag, value, scheme, [reader], False)
         kernel = graph.const(rounded_kernel(unit), name=f"{unit.name}/kernel", made_by="compute_in_int8")
         _replace_kernel(graph, unit, _select(graph, flag, kernel, unit.linear.inputs[1]))

@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +34,8 @@ from tfpare.measure.types import BenchmarkOptions, BenchmarkReport
 from tfpare.passes.base import PassResult
 from tfpare.precision.cpu import check_cpu
 from tfpare.quant.calibrate import Task, calibrate, tensor_name
+from tfpare.quant.choice import Range
+from tfpare.quant.equalize import apply_factors, choose_factors, find_joints
 from tfpare.quant.fake_quants import take_ranges
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
@@ -43,6 +45,7 @@ from tfpare.runtime import infer_shapes
 from tfpare.stats import file_bytes
 from tfpare.tuning.gate import slower_layers
 from tfpare.tuning.journal import Journal
+from tfpare.tuning.magnitudes import channel_magnitudes
 from tfpare.tuning.op_times import op_times
 from tfpare.tuning.quality import Held, Quality, measure_quality
 from tfpare.tuning.sensitivity import LayerSensitivity, measure_sensitivities
@@ -197,23 +200,22 @@ class _Search:
         first = self._judged(self._in_8_bits(settings, layers))
         if first.candidate.ok:
             return first
-        first.candidate.note = "loses too much: the layers that cost most are given back"
-        order = self._sensitivities(settings)
-        return self._given_back(settings, layers, order)
+        first.candidate.note = "loses too much"
+        equalized = self._equalized(settings)
+        if equalized is not None:
+            second = self._judged(self._in_8_bits(equalized, layers))
+            if second.candidate.ok:
+                return second
+            second.candidate.note = "channels made alike in size: still loses too much"
+            if (second.candidate.drop or 0.0) < (first.candidate.drop or 0.0):
+                settings = equalized
+        return self._given_back(settings, layers, self._sensitivities(settings))
 
     def _planned(self, settings: QuantOptions) -> tuple[QuantOptions, list[LayerChoice]]:
         """With measured ranges, without the layers that are slower in 8 bits."""
-        self._progress("calibrate")
-        model, graph = self._float_model(settings)
-        trained = take_ranges(graph, PassResult())
-        infer_shapes(graph)
-        tensors = wanted_ranges(candidates(graph, settings, PassResult()))
-        signature = calibrated_signature(model, settings)
-        task = Task(model, graph, entry_feeds(model, signature), tensors, settings.data_options.constants)
-        found = calibrate(task, open_samples(model, settings), settings, self._progress)
-        self._report.notes.extend(found.notes)
-        ranges: dict[Value, tuple[float, float]] = {**found.ranges, **trained}
-        settings = replace(settings, ranges={tensor_name(v): r for v, r in ranges.items()})
+        model, graph, trained = self._float_model(settings)
+        ranges = {**self._calibrated(model, graph, settings), **trained}
+        settings = _with_ranges(settings, ranges)
         if self._options.precision != "auto" or settings.portable:
             return settings, []
         scheme = make_scheme(graph, ranges, settings)
@@ -225,14 +227,40 @@ class _Search:
         refused = slower_layers(graph, scheme, op_times(scheme, tell), other)
         return _without(settings, [r.name for r in refused]), [LayerChoice(r.name, r.op, other, r.why) for r in refused]
 
-    def _float_model(self, settings: QuantOptions) -> tuple[Model, Graph]:
-        """The model as it is before it is quantized, and the graph that the samples enter."""
+    def _calibrated(self, model: Model, graph: Graph, settings: QuantOptions) -> dict[Value, Range]:
+        self._progress("calibrate")
+        tensors = wanted_ranges(candidates(graph, settings, PassResult()))
+        signature = calibrated_signature(model, settings)
+        task = Task(model, graph, entry_feeds(model, signature), tensors, settings.data_options.constants)
+        found = calibrate(task, open_samples(model, settings), settings, self._progress)
+        self._report.notes.extend(n for n in found.notes if n not in self._report.notes)
+        return found.ranges
+
+    def _equalized(self, settings: QuantOptions) -> QuantOptions | None:
+        """With channels made alike in size, and ranges measured again; None where there is nothing to gain by that."""
+        model, graph, trained = self._float_model(settings)
+        if trained:
+            return None
+        self._progress("equalize channels")
+        joints = find_joints(graph)
+        factors = choose_factors(joints, channel_magnitudes(model, graph, [j.value for j in joints], settings))
+        if not factors:
+            return None
+        settings = replace(settings, factors=factors, ranges={})
+        model, graph, _ = self._float_model(settings)
+        return _with_ranges(settings, self._calibrated(model, graph, settings))
+
+    def _float_model(self, settings: QuantOptions) -> tuple[Model, Graph, dict[Value, Range]]:
+        """The model as it is before it is quantized, the graph that the samples enter, and ranges from training."""
         model = self._rewritten(replace(self._options, precision="keep"))[0]
         name = entry_graph(model, calibrated_signature(model, settings))
         graph = next((g for g in model.graphs if g.name == name), None)
         if graph is None:
             raise TfpareError("the signature has no graph of its own that could be quantized")
-        return model, graph
+        trained = take_ranges(graph, PassResult())
+        infer_shapes(graph)
+        apply_factors(graph, settings.factors)
+        return model, graph, trained
 
     def _in_8_bits(self, settings: QuantOptions, layers: list[LayerChoice]) -> _Built:
         words = "8 bits + bfloat16" if settings.rest == "bf16" else "8 bits"
@@ -242,7 +270,7 @@ class _Search:
         return built
 
     def _sensitivities(self, settings: QuantOptions) -> list[LayerSensitivity]:
-        key = f"sensitivities {json.dumps(sorted(settings.precisions))}"
+        key = f"sensitivities {_key(settings)}"
         known = self._journal.get(key)
         if isinstance(known, list):
             return [LayerSensitivity(*row) for row in known]  # type: ignore[misc]
@@ -250,27 +278,29 @@ class _Search:
         def tell(what: str, done: int, total: int) -> None:
             self._progress(f"sensitivity {done + 1} of {total}: {what}")
 
-        model, graph = self._float_model(settings)
-        take_ranges(graph, PassResult())
-        found = measure_sensitivities(model, settings, tell)
+        model, graph, _ = self._float_model(settings)
+        found = measure_sensitivities(model, graph, settings, tell)
         self._journal.put(key, [[s.name, s.op, s.only_db, s.without_db] for s in found])
         return found
 
     def _given_back(self, settings: QuantOptions, layers: list[LayerChoice], order: list[LayerSensitivity]) -> _Built:
-        """1, 2, 4, … layers in float until the loss is allowed, then as few as some bisections find."""
-        too_few, count, best = 0, 1, None
-        while best is None and too_few < len(order):
+        """1, 2, 4, … layers in float until the loss is allowed, then as few as some bisections find.
+
+        Raises:
+            TfpareError: it is not allowed with one layer in 8 bits.
+        """
+        too_few, count, most = 0, 1, len(order) - 1
+        best: _Built | None = None
+        while best is None and too_few < most:
             built = self._with_float(settings, layers, order[:count])
             if built.candidate.ok:
                 best = built
             else:
                 built.candidate.note = "still loses too much"
                 self._drop_files(built)
-                too_few, count = count, min(2 * count, len(order))
-            if too_few == count:
-                break
+                too_few, count = count, min(2 * count, most)
         if best is None:
-            raise TfpareError(f"{len(order)} of {len(order)} layers given back, and it still loses too much")
+            raise TfpareError(f"it loses too much even with {most} of {len(order)} layers given back")
         for _ in range(_BISECTIONS):
             if count - too_few <= 1:
                 break
@@ -311,7 +341,7 @@ class _Search:
         if self._held is None:
             return built
         candidate, int8 = built.candidate, built.options.int8
-        key = json.dumps([candidate.precision, int8.rest, int8.calibration, sorted(int8.precisions)])
+        key = f"{candidate.precision} {_key(int8)}"
         quality = _as_quality(self._journal.get(key))
         if quality is None:
 
@@ -391,6 +421,15 @@ class _Search:
             f"--precision {self._options.precision} does not meet --max-drop {self._goal.max_drop:g}; the result is "
             f"{best.candidate.name}"
         )
+
+
+def _with_ranges(settings: QuantOptions, ranges: Mapping[Value, Range]) -> QuantOptions:
+    return replace(settings, ranges={tensor_name(v): r for v, r in ranges.items()})
+
+
+def _key(settings: QuantOptions) -> str:
+    """What tells candidates in 8 bits apart."""
+    return json.dumps([settings.rest, settings.calibration, bool(settings.factors), sorted(settings.precisions)])
 
 
 def _without(settings: QuantOptions, names: list[str]) -> QuantOptions:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tfpare.errors import TfpareError
 from tfpare.execution import Worker
-from tfpare.io.entries import entry_graph, output_values
+from tfpare.io.entries import output_values
 from tfpare.io.runnable import write_runnable
 from tfpare.ir.graph import Graph, Value
 from tfpare.ir.model import Model
@@ -24,7 +24,6 @@ from tfpare.quant.options import QuantOptions
 from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
 from tfpare.quant.scheme import make_scheme
 from tfpare.quant.switched import emit_switched, switches
-from tfpare.runtime import infer_shapes
 
 _TIMEOUT_S = 600.0
 _CALL_S = 1.0  # a call with all samples takes about so long
@@ -49,11 +48,14 @@ class LayerSensitivity:
     without_db: float | None = None
 
 
-def measure_sensitivities(model: Model, settings: QuantOptions, progress: Progress) -> list[LayerSensitivity]:
+def measure_sensitivities(
+    model: Model, graph: Graph, settings: QuantOptions, progress: Progress
+) -> list[LayerSensitivity]:
     """The layers that would be in 8 bits, those first whose return to float helps most.
 
     Args:
-        model: as the pipeline leaves it before it is quantized; used up.
+        model: as the pipeline leaves it before it is quantized.
+        graph: of it, with shapes, that the samples enter; used up.
         settings: with known ranges and the data that they came from.
         progress: told what is done, and how many measurements of how many.
 
@@ -61,8 +63,6 @@ def measure_sensitivities(model: Model, settings: QuantOptions, progress: Progre
         TfpareError: the graph does not run by itself, or gives no floats.
     """
     signature = calibrated_signature(model, settings)
-    graph = next(g for g in model.graphs if g.name == entry_graph(model, signature))
-    infer_shapes(graph)
     scheme = make_scheme(graph, _by_value(graph, settings), settings)
     names = [(u.name, u.linear.op) for u in scheme.units]
     flags = emit_switched(graph, scheme)
