@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from tfpare import framing
+from tfpare.environment import SCRATCH
 from tfpare.ir.types import Array
 
 _MESSAGE_CHARS = 400  # TensorFlow appends graph dumps of many kilobytes to some errors
@@ -298,6 +300,8 @@ def serve_and_exit(serve: Serve, read: Callable[[int], bytes], replies: BinaryIO
     with contextlib.suppress(EOFError, BrokenPipeError):
         serve(read, replies)
     sys.stderr.flush()
+    if scratch := os.environ.get(SCRATCH):  # the parent is gone, perhaps too suddenly to remove it
+        shutil.rmtree(scratch, ignore_errors=True)
     os._exit(0)  # TensorFlow's own teardown takes its time and has nothing to say
 
 

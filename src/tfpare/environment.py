@@ -8,6 +8,9 @@ from pathlib import Path
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|PRIVATE|ACCESS_KEY|AUTH|COOKIE", re.IGNORECASE)
 
+SCRATCH = "TFPARE_SCRATCH"
+"""The variable that tells a child its scratch directory, which it removes when the parent is gone."""
+
 
 def child_environment() -> dict[str, str]:
     """The parent's environment without what looks like a secret: a model may read it."""

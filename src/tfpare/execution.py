@@ -21,7 +21,7 @@ from types import MappingProxyType, TracebackType
 from typing import IO
 
 from tfpare import framing
-from tfpare.environment import child_environment
+from tfpare.environment import SCRATCH, child_environment
 from tfpare.errors import TfpareError, UsageError, nearest
 from tfpare.io.start import op_libraries
 from tfpare.ir.model import Model, Signature
@@ -96,7 +96,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self._scratch,  # `-m` imports from the working directory: it must be one that nobody else writes
-                env={**settings, **child_environment(), **runtime.environment()},
+                env={**settings, **child_environment(), **runtime.environment(), SCRATCH: str(self._scratch)},
             )
         self._finalizer = weakref.finalize(self, _end, self._process, self._scratch)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 
 import numpy as np
 import psutil
@@ -17,7 +18,17 @@ from tfpare.evaluation.types import EvaluateOptions, EvaluationReport
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def temporary(tmp_path_factory):
+    """Where this process and the cluster's put temporary files."""
+    path = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(path))
+        patch.setattr(tempfile, "tempdir", None)
+        yield path
+
+
+@pytest.fixture(scope="module")
+def cluster(temporary):
     ray = pytest.importorskip("ray")
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield ray
@@ -38,7 +49,7 @@ def kill_a_worker() -> bool:
     return False
 
 
-def test_same_figures_to_the_last_digit_also_when_a_worker_is_killed(cluster, tmp_path):
+def test_same_figures_to_the_last_digit_also_when_a_worker_is_killed(cluster, temporary, tmp_path):
     worse = plant_loss(tmp_path / "worse.pb", every=50)
     options = {"metrics": ("top1", "top5"), "against": worse, "batch_size": 48}
     local = tfpare.evaluate(MNIST / "saved_model", IMAGES, EvaluateOptions(**options))
@@ -55,9 +66,10 @@ def test_same_figures_to_the_last_digit_also_when_a_worker_is_killed(cluster, tm
     assert any(killed)
     assert figures(report) == figures(local)
     assert report.engine == "ray, 7 shards"
+    assert list(temporary.glob("tfpare-*")) == []
 
 
-def test_bad_samples_on_a_cluster(cluster, tmp_path):
+def test_bad_samples_on_a_cluster(cluster, temporary, tmp_path):
     model = save_linear(tmp_path / "model")
     with np.load(linear_data(tmp_path / "a.npz")) as arrays:
         x, label = arrays["x"].copy(), arrays["label"]
@@ -77,6 +89,7 @@ def test_bad_samples_on_a_cluster(cluster, tmp_path):
         run(0, engine="ray", shards=1)
     with pytest.raises(DataError, match="More than 2 samples"):
         run(2, engine="ray", shards=5)
+    assert list(temporary.glob("tfpare-*")) == []  # also after errors
 
 
 def test_without_ray_the_message_says_what_to_install(monkeypatch, tmp_path):

@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
 from typing import Any
 
 from tfpare.data.types import SkipLog
@@ -16,6 +21,7 @@ from tfpare.evaluation.task import BatchTally, Task, tallies
 from tfpare.execution import ModelCrashed, ModelRunner
 
 _RETRIES = 3  # of a shard whose worker, or whose model's process, was lost
+_REMOVAL_S = 60.0  # for a node to remove its scratch directory; one that is gone does not answer
 _SHARDS_PER_CPU = 4  # small enough that little is lost with a worker, and that all finish at about the same time
 
 
@@ -42,15 +48,17 @@ def run_on_ray(
     """
     ray = _ray()
     started = _connect(ray, address)
+    scratch = f"tfpare-{uuid.uuid4().hex}"
     try:
         parts = _count_shards(ray, task, size, shards, cpus)
         evaluate_shard: Any = ray.remote(
             num_cpus=cpus, max_retries=_RETRIES, retry_exceptions=[ModelCrashed], name="tfpare-evaluate"
         )(_evaluate_shard)
         shared = ray.put(task)
-        pending = {evaluate_shard.remote(shared, (k, parts), skipped.limit): k for k in range(parts)}
+        pending = {evaluate_shard.remote(shared, (k, parts), skipped.limit, scratch): k for k in range(parts)}
         return _join(_collect(ray, pending, skipped, size, count)), parts
     finally:
+        _remove_scratch(ray, scratch)
         if started:
             ray.shutdown()
 
@@ -73,6 +81,16 @@ def _connect(ray: Any, address: str | None) -> bool:
     except Exception as error:
         raise UsageError(f"The Ray cluster {address or ''} cannot be reached: {error}") from error
     return True
+
+
+def _remove_scratch(ray: Any, scratch: str) -> None:
+    """Removes what the evaluation leaves on each node: Ray ends its workers so suddenly that they cannot do it."""
+    affinity: Any = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+    remove: Any = ray.remote(num_cpus=0, max_retries=0, name="tfpare-clean")(_remove)
+    with contextlib.suppress(Exception):  # a node may be gone: its files are out of reach, the figures are not
+        nodes = [n["NodeID"] for n in ray.nodes() if n["Alive"]]
+        done = [remove.options(scheduling_strategy=affinity(n, soft=False)).remote(scratch) for n in nodes]
+        ray.wait(done, num_returns=len(done), timeout=_REMOVAL_S)
 
 
 def _count_shards(ray: Any, task: Task, size: int | None, shards: int | None, cpus: int) -> int:
@@ -119,21 +137,39 @@ def _join(found: list[BatchTally]) -> BatchTally:
     return total
 
 
+_TEMPORARY = tempfile.gettempdir()
 _loaded: dict[tuple[str, ...], ModelRunner] = {}
-"""Models that this process of a cluster has loaded: its next shard needs them, too."""
+"""Models that this process of a cluster has loaded: the next shard of the same evaluation needs them, too."""
 
 
-def _evaluate_shard(task: Task, shard: tuple[int, int], limit: int) -> tuple[list[BatchTally], list[str]]:
+def _evaluate_shard(task: Task, shard: tuple[int, int], limit: int, scratch: str) -> tuple[list[BatchTally], list[str]]:
     """One shard, in a worker of the cluster."""
     skipped = SkipLog(limit)
+    _enter(Path(_TEMPORARY, scratch))
     try:
         runners = [_runner(task, k) for k in range(len(task.targets))]
         return list(tallies(task, runners, shard, skipped)), skipped.messages
     except ModelCrashed:
-        for runner in _loaded.values():
-            runner.close()
-        _loaded.clear()
+        _close_all()
         raise
+
+
+def _enter(scratch: Path) -> None:
+    """All that this process writes goes there, where the end of the evaluation finds it."""
+    if tempfile.tempdir != str(scratch):
+        _close_all()  # of an evaluation before, whose files are gone
+        scratch.mkdir(mode=0o700, exist_ok=True)  # other workers of this node have it, too
+        tempfile.tempdir = str(scratch)
+
+
+def _remove(scratch: str) -> None:
+    shutil.rmtree(Path(_TEMPORARY, scratch), ignore_errors=True)
+
+
+def _close_all() -> None:
+    for runner in _loaded.values():
+        runner.close()
+    _loaded.clear()
 
 
 def _runner(task: Task, k: int) -> ModelRunner:
