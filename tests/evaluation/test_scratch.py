@@ -8,8 +8,6 @@ import sys
 import time
 
 PROGRAM = "import time; from tfpare.execution import Worker; one = Worker(); print(1, flush=True); time.sleep(600)"
-    "import time; from tfpare.execution import Worker; worker = Worker(); print('up', flush=True); time.sleep(600)"
-)
 
 
 def test_a_killed_parent_leaves_nothing_behind(tmp_path):
