@@ -99,6 +99,15 @@ def test_ops_between_pass_8_bits_on(between):
     assert_near(source, 27)
 
 
+def test_a_pad_without_the_attribute_that_has_a_default():
+    pad = "r1 = Relu(d1)\nq = const(int32, [[0,0],[1,1],[2,0],[0,0]])\np = Pad(r1, q)\n"
+    graph = parse(CHAIN.replace("r1 = Relu(d1)\n", pad).replace("Conv2D(r1,", "Conv2D(p,"))
+    node = next(n for n in graph if n.op == "Pad")
+    node.attrs = {k: v for k, v in node.attrs.items() if k != "Tpaddings"}
+    _, scheme = quantized(graph)
+    assert scheme.moves == [node]
+
+
 BRANCHES = (
     IMAGE + CONV.format(1, "x", 1, 8, 16) + "r1 = Relu(d1)\n" + CONV.format(2, "x", 3, 8, 16) + "r2 = Relu(d2)\n"
     "axis = const(int32, 3)\nj = ConcatV2(r1, r2, axis)\n" + CONV.format(3, "j", 1, 32, 8) + "return d3"

@@ -196,7 +196,7 @@ class _Emitter:
             return self._add(POOLS[node.op], inputs, name, node, shape, T=_QUINT8, **attrs)
         rest = list(node.inputs[len(values) :])
         if node.op in ("Pad", "PadV2"):
-            attrs = {"T": _QUINT8, "Tpaddings": node.attrs["Tpaddings"]}
+            attrs = {"T": _QUINT8, "Tpaddings": node["Tpaddings"]}
             return self._add("PadV2", [*values, rest[0], self._zero(grid, name)], name, node, shape, **attrs)
         kept = {k: v for k, v in node.attrs.items() if not k.startswith("_")}
         return self._add(node.op, [*values, *rest], name, node, shape, **{**kept, "T": _QUINT8})
