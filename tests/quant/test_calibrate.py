@@ -104,3 +104,28 @@ def test_another_graph_starts_over(tmp_path):
     steps = []
     calibrate(task(tmp_path, "x"), Data(rows(8)), options, steps.append)
     assert len(steps) == 2
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_model_with_a_batch_of_its_own_is_calibrated_with_that(tmp_path, rows):
+    import tensorflow as tf
+
+    from tfpare.api import OptimizeOptions, optimize
+
+    rng = np.random.default_rng(0)
+    kernels = [tf.constant(rng.normal(0, 0.3, (3, 3, 4, 4)), tf.float32) for _ in range(3)]
+
+    class Fixed(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((rows, 8, 8, 4), tf.float32, "x")])
+        def call(self, x):
+            for kernel in kernels:
+                x = tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME"))
+            return {"y": x}
+
+    model = Fixed()
+    tf.saved_model.save(model, str(tmp_path / "model"), signatures={"serving_default": model.call})
+    np.savez(tmp_path / "samples.npz", x=rng.normal(0, 1, (5, 8, 8, 4)).astype(np.float32))
+    options = OptimizeOptions(precision="int8", int8=QuantOptions(data=str(tmp_path / "samples.npz"), ends="int8"))
+    report = optimize(tmp_path / "model", tmp_path / "out", options)
+    assert any(f"{5 // rows * rows} samples calibrated" in n for n in report.notes)
+    assert report.verification.ok

@@ -16,7 +16,7 @@ from tfpare.quant.fake_quants import put_back, take_ranges
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.portable import emit_portable
 from tfpare.quant.probe import check_kernels
-from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
+from tfpare.quant.samples import calibrated_signature, entry_feeds, fitted, open_samples
 from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
 from tfpare.quant.store import store_weights
 
@@ -86,7 +86,7 @@ def _quantize(graph: Graph, ranges: dict[Value, Range], settings: QuantOptions, 
 
 def _ranges(model: Model, graph: Graph, options: PassOptions, result: PassResult) -> dict[Value, Range]:
     """Ranges of the graph that the samples' signature enters: known ones, or from data."""
-    settings = options.int8
+    settings = fitted(model, options.int8) if options.int8.data else options.int8
     signature = calibrated_signature(model, settings) if settings.data or settings.ranges else None
     if signature is None or entry_graph(model, signature) != graph.name:
         return {}

@@ -159,8 +159,11 @@ class _Run:
         """Runs all batches that have not been measured yet."""
         self._answer()
         skip = self._batches
+        fixed = {v.shape.dims[0] for k, v in self._task.feeds.items() if k not in self._task.constants and v.shape.dims}
         saved = time.monotonic()
         for batch in self._limited(data.batches(self._options.batch)):
+            if len(batch) not in fixed and fixed - {None}:
+                continue  # too small a rest for a model with a batch of its own
             self._fingerprints.add(batch.feeds, self._task.constants, len(batch))
             if skip:
                 skip -= 1

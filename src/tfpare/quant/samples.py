@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,20 @@ def entry_feeds(model: Model, signature: Signature) -> dict[str, Value]:
     return {key: values[0] for key, values in input_values(model, signature).items() if len(values) == 1}
 
 
+def fixed_batch(model: Model, options: QuantOptions) -> int | None:
+    """The batch that the calibrated signature demands; None where it is free."""
+    constants = options.data_options.constants
+    infos = [i for k, i in calibrated_signature(model, options).inputs.items() if k not in constants]
+    sizes = {i.shape.dims[0] for i in infos if i.shape.dims} - {None}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def fitted(model: Model, options: QuantOptions) -> QuantOptions:
+    """With calls of the size that the calibrated signature demands."""
+    batch = fixed_batch(model, options)
+    return options if batch is None else replace(options, batch=batch)
+
+
 def open_samples(model: Model, options: QuantOptions) -> DataSet:
     """The data set.
 
@@ -54,6 +69,6 @@ def write_proof_inputs(model: Model, options: QuantOptions, path: Path) -> Path:
     Raises:
         DataError: a sample cannot be used.
     """
-    batch = next(iter(open_samples(model, options).batches(_PROVEN_WITH)))
+    batch = next(iter(open_samples(model, options).batches(fixed_batch(model, options) or _PROVEN_WITH)))
     np.savez(path, **batch.feeds)  # pyright: ignore[reportArgumentType]
     return path

@@ -38,7 +38,7 @@ from tfpare.quant.choice import Range
 from tfpare.quant.equalize import apply_factors, choose_factors, find_joints
 from tfpare.quant.fake_quants import take_ranges
 from tfpare.quant.options import QuantOptions
-from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
+from tfpare.quant.samples import calibrated_signature, entry_feeds, fitted, open_samples
 from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
 from tfpare.rewriting import read_options, rewrite
 from tfpare.runtime import infer_shapes
@@ -143,17 +143,19 @@ class _Search:
             )
             return settings, None
         data, options = goal.eval_data or settings.data, settings.data_options
+        model = read(self._path, read_options(self._options, self._target))[0]
+        settings = fitted(model, settings)
         if not goal.eval_data:
-            samples = self._calibration_samples(settings)
+            samples = self._calibration_samples(model, settings)
             settings = replace(settings, samples=samples)
             options = replace(options, offset=options.offset + samples)
         given = self._options
         names = given.input_names, given.output_names
         return settings, Held(data, options, goal, settings.signature, given.tags, *names)
 
-    def _calibration_samples(self, settings: QuantOptions) -> int:
+    @staticmethod
+    def _calibration_samples(model: Model, settings: QuantOptions) -> int:
         """As many as were asked for, at most half of them all; whole batches."""
-        model = read(self._path, read_options(self._options, self._target))[0]
         size = open_samples(model, settings).size
         if size is not None and size < 2:
             raise DataError(

@@ -21,7 +21,7 @@ from tfpare.ir.types import Array
 from tfpare.quant.calibrate import tensor_name
 from tfpare.quant.numerics import sqnr_db
 from tfpare.quant.options import QuantOptions
-from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
+from tfpare.quant.samples import calibrated_signature, entry_feeds, fixed_batch, open_samples
 from tfpare.quant.scheme import make_scheme
 from tfpare.quant.switched import emit_switched, switches
 
@@ -70,13 +70,14 @@ def measure_sensitivities(
     if not outputs:
         raise TfpareError("none of its outputs is float32")
     entries = {key: tensor_name(value) for key, value in entry_feeds(model, signature).items()}
-    batch = next(iter(open_samples(model, settings).batches(_MOST)))
+    fixed = fixed_batch(model, settings)
+    batch = next(iter(open_samples(model, settings).batches(fixed or _MOST)))
     constants = settings.data_options.constants
     feeds = {entries[k]: (a, k in constants) for k, a in batch.feeds.items() if k in entries}
     with tempfile.TemporaryDirectory(prefix="tfpare-") as scratch:
         path = Path(scratch) / "switched.pb"
         write_runnable(model, graph, path)
-        runs = _Runs(path, outputs, feeds, flags)
+        runs = _Runs(path, outputs, feeds, flags, fixed or 1)
         try:
             return _ranked(runs, names, progress)
         finally:
@@ -92,15 +93,15 @@ class _Runs:
     """The switched graph in a child process, fed with as many samples as a second allows."""
 
     def __init__(
-        self, path: Path, outputs: Sequence[str], feeds: Mapping[str, tuple[Array, bool]], flags: list[Value]
+        self, path: Path, outputs: Sequence[str], feeds: Mapping[str, tuple[Array, bool]], flags: list[Value], few: int
     ) -> None:
         self._worker = Worker(program="tfpare.quant._worker")
         self._path, self._outputs, self._flags = path, outputs, flags
-        self._feeds: dict[str, Array] = {n: a if fixed else a[:1] for n, (a, fixed) in feeds.items()}
+        self._feeds: dict[str, Array] = {n: a if fixed else a[:few] for n, (a, fixed) in feeds.items()}
         self._answer(set())
         begin = time.perf_counter()
         self._answer(set())
-        count = int(np.clip(_CALL_S / (time.perf_counter() - begin), _FEWEST, _MOST))
+        count = int(np.clip(_CALL_S / (time.perf_counter() - begin), max(_FEWEST, few), max(_MOST, few)))
         self._feeds = {n: a if fixed else a[:count] for n, (a, fixed) in feeds.items()}
         self._float = self._answer(set())
 
