@@ -31,6 +31,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tfpare.api_types import OptimizeOptions
+from tfpare.data.open import is_module_function
 from tfpare.data.types import DataOptions
 from tfpare.errors import UsageError, nearest
 from tfpare.ir.types import Array
@@ -190,9 +191,10 @@ def read_recipe(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"The recipe {path} is no TOML: {error}") from error
     settings = {key.replace("-", "_"): value for key, value in settings.items()}
-    for key in ("data", "report"):
-        if isinstance(settings.get(key), str):
-            settings[key] = path.parent / settings[key]
+    for key in ("data", "eval_data", "report"):
+        value = settings.get(key)
+        if isinstance(value, str) and not is_module_function(value):
+            settings[key] = str(path.parent / value)
     if isinstance(settings.get("op_library"), list):
         settings["op_library"] = [path.parent / str(p) for p in settings["op_library"]]
     return settings

@@ -47,13 +47,18 @@ def open_data(source: str | Path | Samples, signature: SignatureSpec, options: D
     return RecordSet(make(Fitter(signature, options)), signature, options)
 
 
+def is_module_function(name: str) -> bool:
+    """Whether a data set's name is `module:function`."""
+    return _MODULE.match(name) is not None
+
+
 def _by_name(name: str, options: DataOptions) -> Callable[[Fitter], Source]:
     path = Path(name).expanduser()
     if path.is_dir():
         return _directory(path, options)
     if path.is_file():
         return _file(path, options)
-    if _MODULE.match(name):
+    if is_module_function(name):
         return lambda fitter: PythonSource(from_name(name), name, fitter)
     if _GLOB.search(path.name):
         files = sorted(p for p in path.parent.glob(path.name) if p.is_file())
