@@ -33,6 +33,7 @@ from tfpare.measure.types import (
 from tfpare.pipeline import StepReport
 from tfpare.proof import OutputDifference, VerifyReport
 from tfpare.recording import GraphRecord, ModelRecord, NodeRecord
+from tfpare.tuning.types import Candidate, LayerChoice, SearchReport
 
 HOSTILE = [
     "<script>window.hacked=1</script>",
@@ -260,6 +261,13 @@ def hostile() -> OptimizeReport:
     report.input = Path(HOSTILE[1].replace("/", "\\"))
     report.command = HOSTILE[1]
     report.benchmark.inputs = HOSTILE[2]
+    report.search = SearchReport(
+        0.01,
+        [Candidate(text, text, (text,), 0.5, text, note=text, chosen=True) for text in HOSTILE],
+        [LayerChoice(text, text, text, text) for text in HOSTILE],
+        HOSTILE[0],
+        list(HOSTILE),
+    )
     report.benchmark.warnings.append(HOSTILE[1])
     return report
 

@@ -19,8 +19,10 @@ from tfpare.html.op_bytes import bytes_by_op
 from tfpare.html.page import render_page
 from tfpare.html.run_file import read_benchmark, read_report, read_run
 from tfpare.html.summary import summary, tiles
+from tfpare.measure.types import Interval as Ratio
 from tfpare.recording import GraphRecord, ModelRecord, NodeRecord
 from tfpare.to_json import to_json
+from tfpare.tuning.types import Candidate, LayerChoice, SearchReport
 
 
 def test_a_stored_run_gives_the_same_page(tmp_path):
@@ -93,6 +95,25 @@ def test_hostile_names_are_text():
     assert "<script>window" not in outside
     assert "<img" not in outside
     assert "{{" not in outside.split("<script>")[0].replace("{{ 7 * 7 }}", "")
+
+
+def test_the_search_for_a_precision_is_shown():
+    run = runs.small()
+    assert 'id="precision"' not in render_page(run)
+    run.search = SearchReport(
+        0.005,
+        [
+            Candidate("float32", "keep", milliseconds=2.0, file_bytes=4000),
+            Candidate("8 bits", "int8", ("net/conv",), math.inf, ok=False, note="loses too much"),
+            Candidate("8 bits + bfloat16", "int8", ("net/conv",), 0.002, speed=Ratio(0.5, 0.4, 0.6), chosen=True),
+        ],
+        [LayerChoice("net/conv", "Conv2D", "float32", "alone in 8 bits it leaves 9.1 dB")],
+    )
+    page = render_page(run)
+    assert "<td>8 bits + bfloat16</td>" in page
+    assert "2.00×" in page
+    assert "alone in 8 bits it leaves 9.1 dB" in page
+    assert json.loads(json.dumps(to_json(run), allow_nan=False))["search"]["candidates"][2]["chosen"]
 
 
 def test_first_numbers():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +20,7 @@ from tfpare.cli.common import (
     Signatures,
     TagSet,
     Tolerance,
+    command_line,
     load_op_libraries,
     show,
     split,
@@ -207,7 +206,7 @@ def optimize(
 
         load_op_libraries(settings.op_library)
         done = run(model, output, options, progress)
-    done.command = shlex.join(["tfpare", *sys.argv[1:]])
+    done.command = command_line()
     if settings.report is not None:
         _write_report(done, settings.report, options, settings.benchmark)
     show(done, as_json, render(done))

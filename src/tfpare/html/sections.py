@@ -33,6 +33,7 @@ def sections(shown: Contents, figures: Figures) -> list[Section]:
     """Those that have something to show."""
     wanted = {
         "summary": True,
+        "precision": shown.run is not None and shown.run.search is not None,
         "evaluation": shown.evaluation is not None,
         "latency": bool(figures.workloads),
         "ops": bool(figures.counts or figures.times),

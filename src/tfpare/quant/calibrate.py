@@ -30,6 +30,7 @@ _CHUNK_BYTES = 256 << 20  # of tensors that are fetched in one run
 _UNKNOWN_EXTENT = 256  # taken for a dimension that is not known, to split the tensors into chunks
 _TIMEOUT_S = 600.0
 _SAVE_EVERY_S = 15.0
+_FORMAT = 2  # of what is kept; another one is measured again
 _HAS_STATE = frozenset({"resource", "variant"})
 
 Progress = Callable[[str], None]
@@ -149,7 +150,7 @@ class _Run:
 
     def _identity(self, path: Path) -> str:
         digest = hashlib.sha256(path.read_bytes())
-        digest.update(json.dumps([sorted(self._names), self._options.batch, self._histogram]).encode())
+        digest.update(json.dumps([_FORMAT, sorted(self._names), self._options.batch, self._histogram]).encode())
         return digest.hexdigest()
 
     def close(self) -> None:
