@@ -98,6 +98,8 @@ class _Job:
         begin = time.perf_counter()
         pipeline_of(self.options)  # unknown names are refused before any work
         check_cpu(self.options.precision, self.options.force)
+        if self.options.precision == "int8":
+            check_cpu(self.options.int8.rest, self.options.force)
         with ExitStack() as stack:
             worker = self._start_worker(stack)
             path = self._as_saved_model(stack)

@@ -97,6 +97,7 @@ class Recipe(BaseModel):
     percentile: Annotated[float, Field(gt=50, le=100)] = 99.99
     calibration_samples: Annotated[int, Field(ge=1)] = 1000
     keep_float: Names = ()
+    rest: Literal["fp32", "bf16"] = "fp32"
     weights_only: bool = False
     portable: bool = False
     work_dir: Path | None = None
@@ -160,6 +161,7 @@ class Recipe(BaseModel):
             calibration=self.calibration,
             percentile=self.percentile,
             precisions=dict.fromkeys(self.keep_float, "fp32"),
+            rest=self.rest,
             portable=self.portable,
             samples=self.calibration_samples,
             work_dir=self.work_dir,

@@ -118,6 +118,9 @@ def optimize(
     keep_float: Annotated[
         list[str] | None, typer.Option(metavar="GLOB,…", help="int8: layers that stay in float. Repeatable.")
     ] = None,
+    rest: Annotated[
+        str | None, typer.Option(metavar="fp32|bf16", help="int8: precision of what is not in 8 bits. [fp32]")
+    ] = None,
     weights_only: Annotated[
         bool | None, typer.Option("--weights-only", help="int8: only store weights in 8 bits, compute in float.")
     ] = None,
@@ -178,6 +181,7 @@ def optimize(
         "percentile": percentile,
         "calibration_samples": calibration_samples,
         "keep_float": split(keep_float) or None,
+        "rest": rest,
         "weights_only": weights_only,
         "portable": portable,
         "work_dir": work_dir,
