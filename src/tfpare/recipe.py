@@ -146,6 +146,8 @@ class Recipe(BaseModel):
     def _goal(self) -> Goal | None:
         if self.max_drop is None and not self.metric and not self.eval_data:
             return None
+        if self.weights_only:
+            raise UsageError("--weights-only is not judged: leave out --metric, --max-drop and --eval-data.")
         drop = MAX_DROP if self.max_drop is None else self.max_drop
         return Goal(drop, self.metric, self.eval_data, self.output_key)
 

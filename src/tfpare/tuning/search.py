@@ -22,15 +22,13 @@ from pydantic import JsonValue
 
 from tfpare.api_types import OptimizeOptions, Progress
 from tfpare.data.types import DataError
-from tfpare.errors import TfpareError, UsageError
+from tfpare.errors import TfpareError
 from tfpare.io import start, write
 from tfpare.io.entries import entry_graph
 from tfpare.io.read import read
 from tfpare.ir.graph import Graph, Value
 from tfpare.ir.model import Model
-from tfpare.measure.benchmark import benchmark
 from tfpare.measure.subjects import exported
-from tfpare.measure.types import BenchmarkOptions, BenchmarkReport
 from tfpare.passes.base import PassResult
 from tfpare.precision.cpu import check_cpu
 from tfpare.quant.calibrate import Task, calibrate, tensor_name
@@ -38,7 +36,7 @@ from tfpare.quant.choice import Range
 from tfpare.quant.equalize import apply_factors, choose_factors, find_joints
 from tfpare.quant.fake_quants import take_ranges
 from tfpare.quant.options import QuantOptions
-from tfpare.quant.samples import calibrated_signature, entry_feeds, fitted, open_samples
+from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
 from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
 from tfpare.rewriting import read_options, rewrite
 from tfpare.runtime import infer_shapes
@@ -47,13 +45,15 @@ from tfpare.tuning.gate import slower_layers
 from tfpare.tuning.journal import Journal
 from tfpare.tuning.magnitudes import channel_magnitudes
 from tfpare.tuning.op_times import op_times
-from tfpare.tuning.quality import Held, Quality, measure_quality
+from tfpare.tuning.quality import Quality, measure_quality
 from tfpare.tuning.sensitivity import LayerSensitivity, measure_sensitivities
+from tfpare.tuning.split import split_samples
+from tfpare.tuning.timing import time_candidates
 from tfpare.tuning.types import Candidate, Goal, LayerChoice, SearchReport
 
 _WORTH_IT = 1.03  # a less exact precision has to be so much faster than the more exact one
 _BISECTIONS = 3  # between a number of layers given back that is too small and one that is enough
-_REPEATS, _SECONDS, _RUNS = 3, 3.0, 30  # of the timing
+_NAMES = {"bf16": "bfloat16", "fp16": "float16 weights", "fp32": "float32 throughout"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ class _Search:
         self._begin = time.perf_counter()
         progress("import")
         start.start_tensorflow()
-        self._source, self._path = source, exported(source, stack)
-        self._settings, self._held = self._split_data()
+        self._path = exported(source, stack)
+        self._settings, self._held = split_samples(self._read()[0], options)
         self._built: list[_Built] = []
         self._journal = Journal(None, "")
 
@@ -117,8 +117,11 @@ class _Search:
         floats = self._build("float32", replace(self._options, precision="keep"))
         self._built.append(floats)
         self._journal = Journal(self._options.int8.work_dir, self._subject(floats))
-        half = self._try("bfloat16", "bf16", self._bfloat16)
-        if asked in ("auto", "int8") and self._can_calibrate():
+        if self._held is None:
+            self._report.notes.append("without --data nothing is put into 8 bits, and the loss is the proof's alone")
+        other = asked if asked in _NAMES else "bf16"
+        half = self._try(_NAMES[other], other, lambda: self._without_data(other)) if asked != "keep" else None
+        if asked in ("auto", "int8") and self._settings.data:
             rest = "bf16" if half is not None and half.candidate.ok else "fp32"
             self._try("8 bits", "int8", lambda: self._int8(rest))
         allowed = [b for b in self._built if b.candidate.ok]
@@ -129,44 +132,6 @@ class _Search:
         self._tell_why_not_int8(best)
         order = [best, *(b for b in reversed(allowed) if b is not best)]
         return Found(self._report, [(b.candidate, b.options) for b in order])
-
-    # -- data --------------------------------------------------------------------------------------------------------
-
-    def _split_data(self) -> tuple[QuantOptions, Held | None]:
-        """What to calibrate with, and what to judge by: samples apart from each other."""
-        settings, goal = self._options.int8, self._goal
-        if not settings.data and not goal.eval_data:
-            if self._options.goal is not None:
-                raise UsageError("--metric and --max-drop need samples: give --data.")
-            self._report.notes.append(
-                "without --data nothing was put into 8 bits, and no loss was measured but the proof's"
-            )
-            return settings, None
-        data, options = goal.eval_data or settings.data, settings.data_options
-        model = read(self._path, read_options(self._options, self._target))[0]
-        settings = fitted(model, settings)
-        if not goal.eval_data:
-            samples = self._calibration_samples(model, settings)
-            settings = replace(settings, samples=samples)
-            options = replace(options, offset=options.offset + samples)
-        given = self._options
-        names = given.input_names, given.output_names
-        return settings, Held(data, options, goal, settings.signature, given.tags, *names)
-
-    @staticmethod
-    def _calibration_samples(model: Model, settings: QuantOptions) -> int:
-        """As many as were asked for, at most half of them all; whole batches."""
-        size = open_samples(model, settings).size
-        if size is not None and size < 2:
-            raise DataError(
-                f"{settings.data} holds {size} sample: calibration and the judgement need different ones. Give more, "
-                "or others with --eval-data."
-            )
-        samples = settings.samples if size is None else min(settings.samples, size // 2)
-        return max(samples // settings.batch * settings.batch, min(samples, settings.batch), 1)
-
-    def _can_calibrate(self) -> bool:
-        return bool(self._settings.data)
 
     def _subject(self, floats: _Built) -> str:
         """What measured losses hold for: the weights, the samples, the goal."""
@@ -191,10 +156,10 @@ class _Search:
         self._built.append(built)
         return built
 
-    def _bfloat16(self) -> _Built:
-        check_cpu("bf16", self._options.force)
-        built = self._build("bfloat16", replace(self._options, precision="bf16"))
-        return self._judged(built)
+    def _without_data(self, precision: str) -> _Built:
+        """A precision that needs no calibration."""
+        check_cpu(precision, self._options.force)
+        return self._judged(self._build(_NAMES[precision], replace(self._options, precision=precision)))
 
     def _int8(self, rest: str) -> _Built:
         """With what the speed gate lets through, less what the budget takes back."""
@@ -323,8 +288,11 @@ class _Search:
 
     # -- building and judging ----------------------------------------------------------------------------------------
 
+    def _read(self) -> list[Model]:
+        return read(self._path, read_options(self._options, self._target))
+
     def _rewritten(self, options: OptimizeOptions) -> list[Model]:
-        models = read(self._path, read_options(options, self._target))
+        models = self._read()
         rewrite(models, replace(options, goal=None), self._progress)
         return models
 
@@ -368,53 +336,20 @@ class _Search:
 
     def _by_speed(self, allowed: list[_Built]) -> _Built:
         """The fastest; of nearly equal ones the most exact."""
-        if len(allowed) == 1:
-            return allowed[0]
-        self._time(allowed)
-        best = allowed[0]
-        for one in allowed[1:]:
-            mine, other = one.candidate.speed, best.candidate.speed
-            if mine is not None and other is not None and mine.value * _WORTH_IT < other.value:
-                best = one
-        return best
-
-    def _time(self, allowed: list[_Built]) -> None:
         paths = [b.path for b in allowed]
         try:
-            report, first = self._benchmark([self._path, *paths]), 1
-        except TfpareError:  # an original that this TensorFlow does not run
-            try:
-                report, first = self._benchmark(paths), 0
-            except TfpareError as error:
-                self._report.notes.append(f"times could not be measured, so the model stays in float: {error}")
-                return
-        self._report.notes.extend(report.warnings)
-        ratios = {r.model: r.interval for r in report.ratios if r.workload is not None and r.workload.feeding}
-        for k, built in enumerate(allowed):
-            warm = report.models[first + k].warm[0]
-            built.candidate.milliseconds = warm.latency.min_ms
-            built.candidate.speed = ratios.get(first + k)
-        if first == 0:
-            self._report.notes.append("the original does not run here: times are relative to the float model")
-
-    def _benchmark(self, paths: list[Path]) -> BenchmarkReport:
-        settings, given = self._settings, self._options
-        measured = BenchmarkOptions(
-            tags=given.tags,
-            signature=settings.signature,
-            input_names=given.input_names,
-            output_names=given.output_names,
-            repeats=_REPEATS,
-            min_seconds=_SECONDS,
-            min_runs=_RUNS,
-            data=settings.data or None,
-            measure_zip=False,
-        )
-
-        def tell(step: str, share: float) -> None:
-            self._progress(f"time models, {share:.0%}: {step}")
-
-        return benchmark(*paths, options=measured, data_options=settings.data_options, progress=tell)
+            timing = time_candidates(self._path, paths, self._settings, self._options, self._progress)
+        except TfpareError as error:
+            self._report.notes.append(f"times could not be measured, so the model stays in float: {error}")
+            return allowed[0]
+        self._report.notes.extend(timing.notes)
+        for built, speed, milliseconds in zip(allowed, timing.speeds, timing.milliseconds, strict=True):
+            built.candidate.speed, built.candidate.milliseconds = speed, milliseconds
+        best = 0
+        for k, speed in enumerate(timing.speeds):
+            if speed.value * _WORTH_IT < timing.speeds[best].value:
+                best = k
+        return allowed[best]
 
     def _tell_why_not_int8(self, best: _Built) -> None:
         if best.candidate.precision == self._options.precision or self._options.precision == "auto":
