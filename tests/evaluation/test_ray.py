@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -18,10 +19,10 @@ from tfpare.evaluation.types import EvaluateOptions, EvaluationReport
 
 
 @pytest.fixture(scope="module")
-def temporary(tmp_path_factory):
-    """Where this process and the cluster's put temporary files."""
-    path = tmp_path_factory.mktemp("temporary")
-    with pytest.MonkeyPatch.context() as patch:
+def temporary():
+    """Where this process and the cluster's put temporary files; a short name, since sockets' may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as name, pytest.MonkeyPatch.context() as patch:
+        path = Path(name)
         patch.setenv("TMPDIR", str(path))
         patch.setattr(tempfile, "tempdir", None)
         yield path
