@@ -102,7 +102,7 @@ def main() -> None:
                 shown = ("--output-key", model.metric_output) if model.metric else ()
                 options = ["--precision", given.precision, *model.data, *metric, *shown]
             if given.pages:
-                options += ["--report", str(given.pages / f"{name}.html"), "--no-benchmark"]
+                options += ["--report", str(given.pages / f"{name}.html"), "--no-benchmark", "--overwrite"]
             report = run("optimize", model.path, "-o", after, *tensors, *options, "--json")
             if model.shows_ops:
                 print(op_table(report), end="\n\n")
