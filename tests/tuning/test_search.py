@@ -158,7 +158,8 @@ def test_an_impossible_budget_ends_in_float_with_the_reason(float_graph, digits,
     assert (tmp_path / "out.pb").is_file()
 
 
-def test_samples_for_calibration_and_judgement_are_apart(float_graph, digits, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("limit", "used", "left"), [(None, 16, None), (20, 8, 12)])
+def test_samples_for_calibration_and_judgement_are_apart(float_graph, digits, tmp_path, monkeypatch, limit, used, left):
     seen = []
     monkeypatch.setattr(
         search, "measure_quality", lambda reference, candidate, held, tell: seen.append(held) or _good()
@@ -169,14 +170,14 @@ def test_samples_for_calibration_and_judgement_are_apart(float_graph, digits, tm
         np.savez(small, images=data["images"][:40], labels=data["labels"][:40])
     options = OptimizeOptions(
         precision="int8",
-        int8=replace(int8(small), batch=8, data_options=DataOptions(offset=4)),
+        int8=replace(int8(small), batch=8, data_options=DataOptions(offset=4, limit=limit)),
         goal=Goal(),
         verify=False,
         **NAMES,
     )
     optimize(planted, tmp_path / "out.pb", options)
     assert seen
-    assert all(h.options.offset == 4 + 16 for h in seen)  # 36 samples, half of them, whole batches
+    assert all((h.options.offset, h.options.limit) == (4 + used, left) for h in seen)  # half of them, whole batches
 
 
 def _good():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 from tfpare.api_types import OptimizeOptions
 from tfpare.data.types import DataError
@@ -32,18 +33,23 @@ def split_samples(model: Model, options: OptimizeOptions) -> tuple[QuantOptions,
     if not goal.eval_data:
         samples = _calibration_samples(model, settings)
         settings = replace(settings, samples=samples)
-        reading = replace(reading, offset=reading.offset + samples)
+        limit = None if reading.limit is None else max(reading.limit - samples, 1)
+        reading = replace(reading, offset=reading.offset + samples, limit=limit)
     data, names = goal.eval_data or settings.data, (options.input_names, options.output_names)
     return settings, Held(data, reading, goal, settings.signature, options.tags, *names)
 
 
 def _calibration_samples(model: Model, settings: QuantOptions) -> int:
     """As many as were asked for, at most half of them all; whole batches."""
-    size = open_samples(model, settings).size
-    if size is not None and size < 2:
+    data = open_samples(model, settings)
+    size = data.size
+    if size is None:  # record files do not tell: counted as far as it matters
+        batches = islice(data.batches(settings.batch), -(-2 * settings.samples // settings.batch))
+        size = sum(len(b) for b in batches)
+    if size < 2:
         raise DataError(
             f"{settings.data} holds {size} sample: calibration and the judgement need different ones. Give more, or "
             "others with --eval-data."
         )
-    samples = settings.samples if size is None else min(settings.samples, size // 2)
+    samples = min(settings.samples, size // 2)
     return max(samples // settings.batch * settings.batch, min(samples, settings.batch), 1)
