@@ -60,6 +60,41 @@ def test_phases_are_apart(pair):
     assert report.models[1].form == "graphdef"
 
 
+@pytest.fixture(scope="module")
+def slow_at_first(tmp_path_factory):
+    """Two SavedModels that count their calls; the first call of the second multiplies matrices for a while."""
+    import tensorflow as tf
+
+    class Model(tf.Module):
+        def __init__(self, rounds):
+            super().__init__()
+            self.calls = tf.Variable(0)
+            self.rounds = rounds
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32, "x")])
+        def run(self, x):
+            square = tf.ones((800, 800)) / 800.0
+            rounds = tf.where(tf.equal(self.calls.assign_add(1), 1), self.rounds, 0)
+            work = tf.while_loop(lambda k, m: k < rounds, lambda k, m: (k + 1, m @ square), (0, square))[1]
+            return {"y": x + 0.0 * work[0, 0]}
+
+    folder = tmp_path_factory.mktemp("first")
+    paths = folder / "plain", folder / "slow"
+    for path, rounds in zip(paths, (0, 120), strict=True):
+        model = Model(rounds)
+        tf.saved_model.save(model, str(path), signatures={"serving_default": model.run})
+    return paths
+
+
+def test_what_the_first_call_does_is_in_its_phase_only(slow_at_first):
+    plain, slow = benchmark(*slow_at_first, options=shortly(repeats=3)).models
+    planted = min(slow.first_call_s) - max(plain.first_call_s)
+    assert planted > max(plain.first_call_s)
+    assert abs(min(slow.load_s) - min(plain.load_s)) < planted / 2
+    for calls in slow.warm:
+        assert calls.latency.max_ms < planted * 1e3 / 4
+
+
 def test_warm_calls_are_as_many_as_asked_for(pair):
     report, _ = pair
     for model in report.models:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -39,15 +39,16 @@ class Builder:
         hidden = value in self._graph.fed or node in self._graph.pinned
         return None if hidden or node.op not in ops.replace("|", " ").split() else node
 
-    def can_absorb(self, value: Value, by: Node | None = None) -> bool:
+    def can_absorb(self, value: Value, by: Node | None = None, others: Collection[Node] = ()) -> bool:
         """Whether the node behind `value` may be merged into its reader `by`: nothing else needs it or orders it.
 
-        `by` is the root unless given (a node that the root itself absorbs).
+        `by` is the root unless given (a node that the root itself absorbs). `others` read it too and do not matter.
         """
         graph, node = self._graph, value.node
         needed = any(v.node is node for v in (*graph.fed, *graph.outputs.values()))
         free = not (needed or node.controls or node in graph.keep or node in graph.pinned)
-        return free and list(node.readers) == [by or self._root] and node.device == self._root.device
+        readers = [r for r in node.readers if r not in others]
+        return free and readers == [by or self._root] and node.device == self._root.device
 
     def has_effect(self, value: Value) -> bool:
         """Whether computing `value` does something beyond it, which is lost when nobody reads the value any more."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfpare.authoring import Array, Node, Shape
+from tfpare.authoring import Array, Attr, Node, Shape
 
 
-def pads_like_same(conv: Node, shape: Shape, taps: tuple[int, ...], p: Array, axes: tuple[int, ...]) -> bool:
+def pads_like_same(
+    conv: Node, shape: Shape, taps: tuple[int, ...], p: Array, axes: tuple[int, ...], strides: Attr | None = None
+) -> bool:
     """Whether SAME padding of an input of this shape gives exactly the paddings p ([axes, 2]).
 
-    `taps` are the kernel's spatial sizes, `axes` where they lie in the input. What SAME pads in total depends on the
-    size of the input only where the stride is not 1.
+    `taps` are the kernel's spatial sizes, `axes` where they lie in the input, `strides` instead of the node's own. What
+    SAME pads in total depends on the size of the input only where the stride is not 1.
     """
-    strides, dilations = conv["strides"], conv["dilations"]
+    strides, dilations = conv["strides"] if strides is None else strides, conv["dilations"]
     if not isinstance(strides, tuple) or not isinstance(dilations, tuple):
         return False
     for k, axis in enumerate(axes):
