@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--repeats", default="3")
     parser.add_argument("--precision", default="keep", help="as for tfpare optimize; auto is judged on the same data")
+    parser.add_argument("--max-drop", default="0.02", help="with --precision: loss of accuracy, or of agreement, allowed")
     parser.add_argument("--pages", type=Path, help="a directory for pages")
     given = parser.parse_args()
     known = models(given.fixtures, given.mnist, given.photos)
@@ -100,7 +101,7 @@ def main() -> None:
             options: list[str] = ["--no-verify"]
             if given.precision != "keep":
                 shown = ("--output-key", model.metric_output) if model.metric else ()
-                options = ["--precision", given.precision, *model.data, *metric, *shown]
+                options = ["--precision", given.precision, "--max-drop", given.max_drop, *model.data, *metric, *shown]
             if given.pages:
                 options += ["--report", str(given.pages / f"{name}.html"), "--no-benchmark", "--overwrite"]
             report = run("optimize", model.path, "-o", after, *tensors, *options, "--json")

@@ -156,12 +156,9 @@ class Pipeline:
 
     def _convert_precision(self, model: Model, progress: Progress) -> None:
         """To float32 before Casts of weights are folded; else after the rules, when the weights are final."""
-        asked = PRECISION_PASSES.get(self.options.precision)
-        if asked is not None:
-            self.options.progress = progress
-            self._pass(asked, model, progress)
-        if _leaves_bfloat16(self.options):
-            self._pass(PRECISION_PASSES["bf16"], model, progress)
+        self.options.progress = progress
+        for name in _precision_passes(self.options):
+            self._pass(name, model, progress)
 
     def _simplify(self, model: Model, progress: Progress) -> bool:
         """Whether something changed but for merging."""
@@ -300,7 +297,7 @@ def make_pipeline(
     def wanted(name: str, effect: Effect) -> bool:
         return name not in disabled and (name in chosen if chosen else effect in effects)
 
-    asked = _precision_passes(options) if options else set[str]()
+    asked = set(_precision_passes(options) if options else ())
     precise = asked - disabled if Effect.ROUNDING in effects and not chosen else set[str]()
     passes = [
         p
@@ -313,15 +310,12 @@ def make_pipeline(
     return Pipeline(passes, rules, options or PassOptions(), stop_after)
 
 
-def _precision_passes(options: PassOptions) -> set[str]:
-    """The passes that the precision needs."""
-    asked = {options.precision} | ({"bf16"} if _leaves_bfloat16(options) else set[str]())
-    return {PRECISION_PASSES[p] for p in asked if p in PRECISION_PASSES}
-
-
-def _leaves_bfloat16(options: PassOptions) -> bool:
-    """Whether what is not in 8 bits is to be in bfloat16."""
-    return options.precision == "int8" and options.int8.rest == "bf16"
+def _precision_passes(options: PassOptions) -> tuple[str, ...]:
+    """The passes that the precision needs, in their order."""
+    if options.precision == "int8":
+        half = (PRECISION_PASSES["bf16"],) if options.int8.rest == "bf16" else ()
+        return PRECISION_PASSES["int8"], *half, "store_as_int8"
+    return tuple(p for p in (PRECISION_PASSES.get(options.precision),) if p is not None)
 
 
 def _known(name: str) -> str:

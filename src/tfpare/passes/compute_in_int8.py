@@ -18,7 +18,6 @@ from tfpare.quant.portable import emit_portable
 from tfpare.quant.probe import check_kernels
 from tfpare.quant.samples import calibrated_signature, entry_feeds, fitted, open_samples
 from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
-from tfpare.quant.store import store_weights
 
 NEEDS = (
     "int8: the result needs a TensorFlow that was built with oneDNN, as those for x86 CPUs are; TF_ENABLE_ONEDNN_OPTS "
@@ -33,8 +32,8 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
 
     Asked for by `--precision int8`. Ranges come from `--data`, or from the FakeQuant ops of a model that was trained
     for 8 bits. Bias, activation and a residual sum are part of the op; pools, Pad, Concat and Reshape between two such
-    ops pass the 8 bits on. What stays in float has its weights stored as Cast(q) · scale; so has everything without
-    data. See docs/quantization.md.
+    ops pass the 8 bits on. What stays in float has its weights stored in 8 bits, see `store_as_int8`; so has everything
+    without data. See docs/quantization.md.
 
     Declines when: it is the first layer or a last one, no range is known, the layout is NCHW, the op has no 8-bit
     kernel, callers feed or replace an inner value, or it lies in a loop or branch.
@@ -52,16 +51,8 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
             put_back(graph, trained)
     if any(n.made_by == "quantize" for g in model.graphs for n in g) and not settings.portable:
         result.notes.append(NEEDS)
-    kept = [glob for glob, precision in settings.precisions.items() if precision == "fp32"]
-    stored = sum(store_weights(g, kept, result) for g in model.all_graphs()) if settings.rest == "fp32" else 0
     for graph, nodes in scaled:
         rename(graph, nodes)
-    if stored:
-        result.applied += stored
-        result.notes.append(
-            f"int8: {stored} weights are stored in 8 bits and computed with in float. TensorFlow turns kernels back "
-            "while it loads the model, so that memory and speed are those of float32."
-        )
     return result
 
 

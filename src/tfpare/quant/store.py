@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -12,11 +13,12 @@ from tfpare.ir.types import Array, dtype
 from tfpare.passes.base import MAX_FOLDED_BYTES, PassResult
 from tfpare.quant.numerics import QuantizedKernel, quantize_kernel
 
-MADE_BY = "compute_in_int8"
+MADE_BY = "store_as_int8"
 _SMALLEST_ELEMENTS = 1024  # the nodes that turn them back take as many bytes in the file as are saved on fewer
 # The axes of a kernel along which its output channels lie.
 _CHANNELS = {"Conv2D": (3,), "Conv3D": (4,), "DepthwiseConv2dNative": (2, 3), "Conv2DBackpropInput": (2,)}
-_FLOAT = dtype("float32")
+_FLOAT, _HALF = dtype("float32"), dtype("bfloat16")
+_RENAMED = re.compile(r"(/(equalized|bfloat16)(_\d+)?)+$")  # what passes append to the names that users know
 
 
 def store_weights(graph: Graph, kept: Sequence[str], result: PassResult) -> int:
@@ -31,14 +33,14 @@ def store_weights(graph: Graph, kept: Sequence[str], result: PassResult) -> int:
         result: counts what is declined.
     """
     stored = 0
-    for node in [n for n in graph if n.op == "Const" and n.dtypes[0] == _FLOAT]:
+    for node in [n for n in graph if n.op == "Const" and n.dtypes[0] in (_FLOAT, _HALF)]:
         array = node.out().constant
         if array is None or array.size < _SMALLEST_ELEMENTS or not node.readers:
             continue
         readers = list(node.readers)
         if any(v.node is node for v in (*graph.fed, *graph.outputs.values())) or node in graph.pinned or node.controls:
             result.decline("the weights are fed, an output or ordered by control edges", node.name)
-        elif any(fnmatchcase(r.name, glob) for r in readers for glob in kept):
+        elif any(fnmatchcase(_RENAMED.sub("", r.name), glob) for r in readers for glob in kept):
             result.decline("float was asked for", node.name)
         elif all(_is_lookup(r, node) for r in readers):
             stored += _store_table(graph, node, array, result)
@@ -71,7 +73,7 @@ def _axes(reader: Node) -> tuple[int, ...] | None:
 
 
 def _store_kernel(graph: Graph, node: Node, array: Array, axes: tuple[int, ...], result: PassResult) -> int:
-    if array.nbytes >= MAX_FOLDED_BYTES:
+    if array.size * 4 >= MAX_FOLDED_BYTES:
         result.decline("weights of 10 MiB or more would be turned back in every call", node.name)
         return 0
     quantized = _quantized(array, axes, node, result)
@@ -105,7 +107,7 @@ def _store_table(graph: Graph, node: Node, array: Array, result: PassResult) -> 
 
 def _quantized(array: Array, axes: tuple[int, ...], node: Node, result: PassResult) -> QuantizedKernel | None:
     try:
-        return quantize_kernel(array, axes)
+        return quantize_kernel(array.astype(np.float32), axes)
     except ValueError as error:
         result.decline(str(error), node.name)
         return None
@@ -130,4 +132,10 @@ def _scaled(graph: Graph, like: Node, values: Value, scale: Value) -> Value:
     cast = graph.add("Cast", [values], attrs, name=f"{name}/cast", device=like.device, made_by=MADE_BY)
     product = graph.add("Mul", [cast.out(), scale], {"T": _FLOAT}, name=name, device=like.device, made_by=MADE_BY)
     product.shapes = like.shapes
-    return product.out()
+    if like.dtypes[0] == _FLOAT:
+        return product.out()
+    attrs = {"SrcT": _FLOAT, "DstT": like.dtypes[0]}
+    name = f"{like.name}/{like.dtypes[0]}"
+    half = graph.add("Cast", [product.out()], attrs, name=name, device=like.device, made_by=MADE_BY)
+    half.shapes = like.shapes
+    return half.out()
