@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--repeats", default="3")
     parser.add_argument("--precision", default="keep", help="as for tfpare optimize; auto is judged on the same data")
-    parser.add_argument("--max-drop", default="0.02", help="with --precision: loss of accuracy, or of agreement, allowed")
+    parser.add_argument("--max-drop", default="0.02", help="with --precision: loss, or disagreement, allowed")
     parser.add_argument("--pages", type=Path, help="a directory for pages")
     given = parser.parse_args()
     known = models(given.fixtures, given.mnist, given.photos)
