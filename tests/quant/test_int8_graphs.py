@@ -11,6 +11,7 @@ from tfpare.quant.emit import emit
 from tfpare.quant.numerics import dequantize, quantize
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.scheme import candidates, make_scheme
+from tfpare.runtime import infer_shapes
 
 IMAGE = "x = input(float32[2,9,9,8])\n"
 CONV = (
@@ -228,3 +229,24 @@ def test_traps(trap):
             finite = np.isfinite(value)
             scale = np.abs(value[finite]).max(initial=1e-6)
             assert np.abs(got[key][finite] - value[finite]).max(initial=0.0) <= 0.15 * scale, (trap, position, key)
+
+
+LOGARITHM = (
+    IMAGE + CONV.format(1, "x", 3, 8, 16) + CONV.format(2, "d1", 3, 16, 16) + "s = Square(d2)\nl = Log1p(s)\n"
+    + CONV.format(3, "l", 1, 16, 8) + CONV.format(4, "d3", 1, 8, 8) + "return d4"
+)  # fmt: skip
+
+
+def shaped(source):
+    graph = parse(source)
+    infer_shapes(graph)
+    return graph
+
+
+def test_a_layer_that_a_logarithm_reads_stays_in_float_unless_it_is_asked_for():
+    result = PassResult()
+    names = [u.name for u in candidates(shaped(LOGARITHM), EVERY, result)]
+    assert names == ["c1", "c3", "c4"]
+    assert any("a logarithm reads it" in reason for reason in result.declined)
+    asked = QuantOptions(ends="int8", precisions={"c2": "int8"})
+    assert [u.name for u in candidates(shaped(LOGARITHM), asked, PassResult())] == ["c1", "c2", "c3", "c4"]

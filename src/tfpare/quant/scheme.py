@@ -11,9 +11,11 @@ from tfpare.quant.bias_correction import correct_bias
 from tfpare.quant.moves import moved_inputs
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.planner import Planner, Ranges, Scheme
-from tfpare.quant.units import Unit, find_units
+from tfpare.quant.units import LINEAR_OPS, OTHER_LINEAR_OPS, Unit, find_units
 
 __all__ = ["Ranges", "Scheme", "candidates", "make_scheme", "wanted_ranges"]
+
+_LOGARITHMS = ("Log", "Log1p")
 
 
 def make_scheme(graph: Graph, ranges: Ranges, options: QuantOptions) -> Scheme:
@@ -46,6 +48,8 @@ def candidates(graph: Graph, options: QuantOptions, result: PassResult) -> list[
             result.decline("float was asked for", unit.name)
         elif not asked and unit in ends and options.ends == "fp32":
             result.decline(f"{ends[unit]} layer", unit.name)
+        elif not asked and _feeds_logarithm(unit):
+            result.decline("a logarithm reads it, and shows the rounding of small numbers", unit.name)
         else:
             chosen.append(unit)
     return chosen
@@ -79,6 +83,20 @@ def _ends(units: list[Unit]) -> dict[Unit, str]:
         elif unit.linear not in behind:
             ends[unit] = "the first"
     return ends
+
+
+def _feeds_logarithm(unit: Unit) -> bool:
+    """Whether a logarithm reads the result, with nothing linear between: small numbers count as much as large ones."""
+    seen: set[Node] = set()
+    stack = list(unit.nodes[-1].readers)
+    while stack:
+        node = stack.pop()
+        if node.op in _LOGARITHMS:
+            return True
+        if node not in seen and node.op not in (*LINEAR_OPS, *OTHER_LINEAR_OPS):
+            seen.add(node)
+            stack.extend(node.readers)
+    return False
 
 
 def _reached(start: Iterable[Node]) -> set[Node]:

@@ -128,11 +128,19 @@ class _Thinning:
         return self._is_constant(value) or self._is_image(value)
 
     def _is_image(self, value: Value) -> bool:
-        """Whether it surely has rows and columns."""
-        if value.shape.rank is not None or self._new.producer(value, _CONVOLUTIONS) is not None:
-            return value.shape.rank in (None, 4)
-        node = self._new.producer(value, f"{UNARY} | BiasAdd | {_BINARY}")
-        return node is not None and any(self._is_image(v) for v in node.inputs)
+        """Whether it surely has rows and columns: its rank is known, or a convolution is at its beginning."""
+        if value.shape.rank is not None:
+            return value.shape.rank == 4
+        stack, seen = [value], {value}
+        while stack:
+            one = stack.pop()
+            if one.shape.rank == 4 or self._new.producer(one, _CONVOLUTIONS) is not None:
+                return True
+            node = self._new.producer(one, f"{UNARY} | BiasAdd | {_BINARY}")
+            above = [v for v in node.inputs if v not in seen] if node is not None else []
+            seen.update(above)
+            stack.extend(above)
+        return False
 
     def _is_constant(self, value: Value) -> bool:
         array = self._new.constant_of(value)
@@ -140,8 +148,12 @@ class _Thinning:
 
     def _convolution(self, node: Node) -> Value | None:
         strides, dilations, kernel = node["strides"], node["dilations"], self._new.constant_of(node.inputs[1])
-        plain = strides == (1, 1, 1, 1) and isinstance(dilations, tuple) and node["data_format"] == "NHWC"
-        if kernel is None or not plain:
+        if (
+            kernel is None
+            or strides != (1, 1, 1, 1)
+            or node["data_format"] != "NHWC"
+            or not isinstance(dilations, tuple)
+        ):
             return None
         attrs: dict[str, Attr] = {"strides": (1, *self._strides, 1)}
         if node["padding"] == "SAME":
