@@ -120,8 +120,6 @@ def models(fixtures: Path, mnist: Path, photos: Path, audio: Path | None, scratc
         parts = {k: str(audio / f"{k}.npz") for k in ("calibration", "evaluation")}
         pitch = real / "basic_pitch" / "saved_model"
         found["basic_pitch"] = Model(pitch, "notes", 0.99, outputs=("note", "onset"), batch=8, **parts)
-        bank = QuantOptions(precisions={"*cq_t2010v2*": "fp32"})  # its outputs' logarithms span more than 8 bits
-        found["basic_pitch, filter bank in float"] = replace(found["basic_pitch"], int8=bank)
     return found
 
 

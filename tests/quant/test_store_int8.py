@@ -66,6 +66,12 @@ def test_large_kernels_stay():
     assert list(result.declined) == ["weights of 10 MiB or more would be turned back in every call"]
 
 
+def test_what_a_logarithm_reads_stays():
+    _, count, result = stored(DENSE.replace("return y", "s = Square(y)\nz = Log1p(s)\nreturn z"))
+    assert count == 0
+    assert any("a logarithm reads it" in reason for reason in result.declined)
+
+
 def test_small_ones_stay():
     assert stored(DENSE.replace("64", "8"))[1] == 0
 

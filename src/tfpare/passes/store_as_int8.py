@@ -15,8 +15,8 @@ def store_as_int8(model: Model, options: PassOptions) -> PassResult:
     Part of `--precision int8`, for what does not compute in 8 bits; all of what `--weights-only` does. TensorFlow turns
     kernels back while it loads the model; of an embedding table only the rows that are looked up, in every call.
 
-    Declines when: the weights are fed, an output or ordered by control edges; float was asked for; they are 10 MiB or
-    more in float32 and no table; they hold NaN or infinity.
+    Declines when: the weights are fed, an output or ordered by control edges; float was asked for; a logarithm reads
+    the layer; they are 10 MiB or more in float32 and no table; they hold NaN or infinity.
     Source: TensorFlow's constant folding at load, which stops at 10 MiB.
     """
     result = PassResult()

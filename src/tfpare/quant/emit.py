@@ -23,7 +23,7 @@ from tfpare.quant.planner import Scheme
 from tfpare.quant.units import Unit
 
 MADE_BY = "quantize"
-_QUINT8, _QINT8, _FLOAT = dtype("quint8"), dtype("qint8"), dtype("float32")
+_QUINT8, _QINT8, _FLOAT, _INT32 = dtype("quint8"), dtype("qint8"), dtype("float32"), dtype("int32")
 _CONVOLUTIONS = {"Conv2D": "_FusedQuantizedConv2D", "DepthwiseConv2dNative": "_FusedQuantizedDepthwiseConv2D"}
 _ASK_SHAPE = frozenset({"Shape", "Rank", "Size"})
 
@@ -179,8 +179,38 @@ class _Emitter:
         sides = self._graph.const(np.array(((0, 0), *pads, (0, 0)), np.int32), name=f"{name}/sides", made_by=MADE_BY)
         dims = x.shape.dims or ()
         grown = [None if n is None else n + sum(p) for n, p in zip(dims, ((0, 0), *pads, (0, 0)), strict=False)]
-        inputs = [x, sides, self._zero(grid, name)]
-        return self._add("PadV2", inputs, name, like, Shape(tuple(grown)), T=_QUINT8, Tpaddings=dtype("int32"))
+        return self._filled(x, sides, grid, name, like, Shape(tuple(grown)))
+
+    def _filled(self, x: Value, sides: Value, grid: Grid, name: str, like: Node, shape: Shape) -> Value:
+        """x with the number of 0 around it.
+
+        TensorFlow's PadV2 copies bytes one by one: four channels go as one int32 where it is known how many there are.
+        """
+        before, after, array = x.shape.dims, shape.dims, sides.constant
+        attrs: dict[str, Attr] = {"Tpaddings": sides.dtype}
+        whole = array is not None and array.shape == (4, 2) and not array[[0, 3]].any() and before and after
+        if not whole or not before or not after or None in before[1:] or None in after[1:] or (before[3] or 1) % 4:
+            return self._add("PadV2", [x, sides, self._zero(grid, name)], name, like, shape, T=_QUINT8, **attrs)
+        words = self._reshaped(x, (*before[:3], (before[3] or 0) // 4, 4), f"{name}/fours")
+        words = self._bits(words, _INT32, f"{name}/words", words.shape.dims or ())
+        number = np.full(4, grid.zero_point, np.uint8).view(np.int32)[0]
+        zero = self._graph.const(number, name=f"{name}/zero", made_by=MADE_BY)
+        grown = Shape((*after[:3], (after[3] or 0) // 4))
+        padded = self._add("PadV2", [words, sides, zero], f"{name}/padded", like, grown, T=_INT32, **attrs)
+        fours = self._bits(padded, _QUINT8, f"{name}/bytes", (*(grown.dims or ()), 4, 4))
+        return self._reshaped(fours, after, name)
+
+    def _bits(self, value: Value, type_: DType, name: str, dims: tuple[int | None, ...]) -> Value:
+        """Its bits as another type, whose last dimension comes or goes."""
+        attrs: dict[str, Attr] = {"T": value.dtype, "type": type_}
+        return self._add("Bitcast", [value], name, value.node, Shape(dims[:-1]), **attrs)
+
+    def _reshaped(self, value: Value, dims: tuple[int | None, ...], name: str) -> Value:
+        """With other dimensions, of which the first alone may not be known."""
+        target = np.array([-1 if n is None else n for n in dims], np.int32)
+        shape = self._graph.const(target, name=f"{name}/shape", made_by=MADE_BY)
+        attrs: dict[str, Attr] = {"T": value.dtype, "Tshape": _INT32}
+        return self._add("Reshape", [value, shape], name, value.node, Shape(dims), **attrs)
 
     def _zero(self, grid: Grid, name: str) -> Value:
         number = np.array(grid.zero_point, np.uint8)
@@ -196,8 +226,7 @@ class _Emitter:
             return self._add(POOLS[node.op], inputs, name, node, shape, T=_QUINT8, **attrs)
         rest = list(node.inputs[len(values) :])
         if node.op in ("Pad", "PadV2"):
-            attrs = {"T": _QUINT8, "Tpaddings": node["Tpaddings"]}
-            return self._add("PadV2", [*values, rest[0], self._zero(grid, name)], name, node, shape, **attrs)
+            return self._filled(values[0], rest[0], grid, name, node, shape)
         kept = {k: v for k, v in node.attrs.items() if not k.startswith("_")}
         return self._add(node.op, [*values, *rest], name, node, shape, **{**kept, "T": _QUINT8})
 

@@ -8,14 +8,13 @@ from fnmatch import fnmatchcase
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.passes.base import PassResult
 from tfpare.quant.bias_correction import correct_bias
+from tfpare.quant.logarithms import REASON, feeds_logarithm
 from tfpare.quant.moves import moved_inputs
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.planner import Planner, Ranges, Scheme
-from tfpare.quant.units import LINEAR_OPS, OTHER_LINEAR_OPS, Unit, find_units
+from tfpare.quant.units import Unit, find_units
 
 __all__ = ["Ranges", "Scheme", "candidates", "make_scheme", "wanted_ranges"]
-
-_LOGARITHMS = ("Log", "Log1p")
 
 
 def make_scheme(graph: Graph, ranges: Ranges, options: QuantOptions) -> Scheme:
@@ -48,8 +47,8 @@ def candidates(graph: Graph, options: QuantOptions, result: PassResult) -> list[
             result.decline("float was asked for", unit.name)
         elif not asked and unit in ends and options.ends == "fp32":
             result.decline(f"{ends[unit]} layer", unit.name)
-        elif not asked and _feeds_logarithm(unit):
-            result.decline("a logarithm reads it, and shows the rounding of small numbers", unit.name)
+        elif not asked and feeds_logarithm(unit.nodes[-1], linear=not unit.activation):
+            result.decline(REASON, unit.name)
         else:
             chosen.append(unit)
     return chosen
@@ -83,20 +82,6 @@ def _ends(units: list[Unit]) -> dict[Unit, str]:
         elif unit.linear not in behind:
             ends[unit] = "the first"
     return ends
-
-
-def _feeds_logarithm(unit: Unit) -> bool:
-    """Whether a logarithm reads the result, with nothing linear between: small numbers count as much as large ones."""
-    seen: set[Node] = set()
-    stack = list(unit.nodes[-1].readers)
-    while stack:
-        node = stack.pop()
-        if node.op in _LOGARITHMS:
-            return True
-        if node not in seen and node.op not in (*LINEAR_OPS, *OTHER_LINEAR_OPS):
-            seen.add(node)
-            stack.extend(node.readers)
-    return False
 
 
 def _reached(start: Iterable[Node]) -> set[Node]:

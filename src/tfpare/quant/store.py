@@ -11,6 +11,7 @@ import numpy as np
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.types import Array, dtype
 from tfpare.passes.base import MAX_FOLDED_BYTES, PassResult
+from tfpare.quant.logarithms import REASON, feeds_logarithm
 from tfpare.quant.numerics import QuantizedKernel, quantize_kernel
 
 MADE_BY = "store_as_int8"
@@ -44,6 +45,8 @@ def store_weights(graph: Graph, kept: Sequence[str], result: PassResult) -> int:
             result.decline("float was asked for", node.name)
         elif all(_is_lookup(r, node) for r in readers):
             stored += _store_table(graph, node, array, result)
+        elif any(feeds_logarithm(r) for r in readers):
+            result.decline(REASON, node.name)
         elif (axes := _kernel_axes(readers, node)) is not None:
             stored += _store_kernel(graph, node, array, axes, result)
     graph.sweep()
