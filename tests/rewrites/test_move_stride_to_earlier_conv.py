@@ -91,6 +91,17 @@ def test_depthwise_convolutions_stop_where_they_would_need_explicit_padding():
     assert convolutions(rewritten(depthwise.replace("8,8", "7,7")))["c"] == (2, "SAME")
 
 
+@pytest.mark.parametrize(
+    "change", [("[1,2,2,1]", "[1,1,3,1]"), ("padding=VALID)\nr", "padding=VALID, dilations=[1,2,2,1])\nr")]
+)
+def test_depthwise_convolutions_stop_where_there_is_no_kernel(change):
+    depthwise = PLAIN.replace("[3,3,3,4]", "[3,3,3,1]").replace("= Conv2D(x", "= DepthwiseConv2dNative(x")
+    depthwise = depthwise.replace("[1,1,4,5]", "[1,1,3,5]").replace("padding=SAME)\nr", "padding=VALID)\nr")
+    assert change[0] in depthwise
+    assert_declines(NAME, depthwise.replace(*change), "no convolution could compute less")
+    assert convolutions(rewritten(depthwise))["c"] == (2, "VALID")
+
+
 def test_what_is_broadcast_is_not_pooled():
     gate = (
         "g = input(float32[?,1,1,4])\nb = const(float32[4])\nf = BiasAdd(c, b)\nm = Mul(f, g)\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfpare.authoring import Attr, Builder, Effect, Node, Shape, Value, op, require, rewrite
+from tfpare.authoring import Array, Attr, Builder, Effect, Node, Shape, Value, op, require, rewrite
 from tfpare.rewrites.elementwise import UNARY
 from tfpare.rewrites.padding import pads_like_same, same_padding
 
@@ -78,13 +78,18 @@ def _skipped(new: Builder, node: Node) -> Strides | None:
         return None
     batch, height, width, channels = strides
     if node.op == "Conv2D":
-        kernel = new.constant_of(node.inputs[1])
+        kernel = _constant(new, node.inputs[1])
         is_point = kernel is not None and kernel.shape[:2] == (1, 1)
     else:
         is_point = node["ksize"] == (1, 1, 1, 1)
     if not is_point or not isinstance(height, int) or not isinstance(width, int):
         return None
     return (height, width) if batch == channels == 1 and (height, width) != (1, 1) else None
+
+
+def _constant(new: Builder, value: Value) -> Array | None:
+    """The value of a constant that stays an input where it is, and so keeps its own control edges."""
+    return None if new.producer(value, "Const") is None else value.constant
 
 
 class _Thinning:
@@ -143,18 +148,16 @@ class _Thinning:
         return False
 
     def _is_constant(self, value: Value) -> bool:
-        array = self._new.constant_of(value)
+        array = _constant(self._new, value)
         return array is not None and array.ndim <= 4 and array.shape[-3:-1] in ((), (1,), (1, 1))
 
     def _convolution(self, node: Node) -> Value | None:
-        strides, dilations, kernel = node["strides"], node["dilations"], self._new.constant_of(node.inputs[1])
-        if (
-            kernel is None
-            or strides != (1, 1, 1, 1)
-            or node["data_format"] != "NHWC"
-            or not isinstance(dilations, tuple)
-        ):
+        dilations, kernel = node["dilations"], _constant(self._new, node.inputs[1])
+        plain = node["strides"] == (1, 1, 1, 1) and node["data_format"] == "NHWC"
+        if kernel is None or not plain or not isinstance(dilations, tuple):
             return None
+        if node.op != "Conv2D" and (len(set(self._strides)) > 1 or set(dilations) != {1}):
+            return None  # no kernel for it
         attrs: dict[str, Attr] = {"strides": (1, *self._strides, 1)}
         if node["padding"] == "SAME":
             pads = same_padding(kernel.shape[:2], np.array(dilations[1:3]))
