@@ -35,8 +35,8 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
     ops pass the 8 bits on. What stays in float has its weights stored in 8 bits, see `store_as_int8`; so has everything
     without data. See docs/quantization.md.
 
-    Declines when: it is the first layer or a last one, no range is known, the layout is NCHW, the op has no 8-bit
-    kernel, callers feed or replace an inner value, or it lies in a loop or branch.
+    Declines when: it is the first layer or a last one, a logarithm reads it, no range is known, the layout is NCHW, the
+    op has no 8-bit kernel, callers feed or replace an inner value, or it lies in a loop or branch.
     Source: Jacob et al. 2018, arXiv:1712.05877 (the grid); oneDNN's documentation of int8 inference.
     """
     result, settings = PassResult(), options.int8

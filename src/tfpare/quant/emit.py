@@ -186,16 +186,17 @@ class _Emitter:
 
         TensorFlow's PadV2 copies bytes one by one: four channels go as one int32 where it is known how many there are.
         """
-        before, after, array = x.shape.dims, shape.dims, sides.constant
+        before, after, array = x.shape.dims or (None,) * 4, shape.dims or (None,) * 4, sides.constant
         attrs: dict[str, Attr] = {"Tpaddings": sides.dtype}
-        whole = array is not None and array.shape == (4, 2) and not array[[0, 3]].any() and before and after
-        if not whole or not before or not after or None in before[1:] or None in after[1:] or (before[3] or 1) % 4:
+        channels = before[-1]
+        plain = array is not None and array.shape == (4, 2) and not array[[0, 3]].any()
+        if not plain or channels is None or channels % 4 or None in (*before[1:], *after[1:]):
             return self._add("PadV2", [x, sides, self._zero(grid, name)], name, like, shape, T=_QUINT8, **attrs)
-        words = self._reshaped(x, (*before[:3], (before[3] or 0) // 4, 4), f"{name}/fours")
+        words = self._reshaped(x, (*before[:3], channels // 4, 4), f"{name}/fours")
         words = self._bits(words, _INT32, f"{name}/words", words.shape.dims or ())
         number = np.full(4, grid.zero_point, np.uint8).view(np.int32)[0]
         zero = self._graph.const(number, name=f"{name}/zero", made_by=MADE_BY)
-        grown = Shape((*after[:3], (after[3] or 0) // 4))
+        grown = Shape((*after[:3], channels // 4))
         padded = self._add("PadV2", [words, sides, zero], f"{name}/padded", like, grown, T=_INT32, **attrs)
         fours = self._bits(padded, _QUINT8, f"{name}/bytes", (*(grown.dims or ()), 4, 4))
         return self._reshaped(fours, after, name)

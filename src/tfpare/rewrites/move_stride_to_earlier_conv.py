@@ -12,7 +12,6 @@ _BINARY = "Add | AddV2 | Sub | Mul | Maximum | Minimum | SquaredDifference"
 _CONVOLUTIONS = "Conv2D | DepthwiseConv2dNative"
 _POOLS = ("AvgPool", "MaxPool")
 _MOST_NODES = 32  # that one rewrite copies
-_NHWC_HEIGHT, _NHWC_WIDTH = 1, 2
 
 Strides = tuple[int, int]
 
@@ -102,7 +101,7 @@ class _Thinning:
     def of(self, value: Value, reader: Node, others: list[Node] | None = None) -> Value:
         """The value at every so many rows and columns."""
         dims = value.shape.dims
-        if dims is not None and dims[_NHWC_HEIGHT : _NHWC_WIDTH + 1] == (1, 1):
+        if dims is not None and dims[1:3] == (1, 1):
             return value
         if self._left > 0 and value.index == 0 and self._new.can_absorb(value, reader, others or ()):
             self._left -= 1
