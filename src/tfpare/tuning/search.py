@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from tfpare.api_types import OptimizeOptions, Progress
 from tfpare.data.types import DataError
@@ -46,13 +46,14 @@ from tfpare.tuning.journal import Journal
 from tfpare.tuning.magnitudes import channel_magnitudes
 from tfpare.tuning.op_times import op_times
 from tfpare.tuning.quality import Quality, measure_quality
-from tfpare.tuning.sensitivity import LayerSensitivity, measure_sensitivities
+from tfpare.tuning.sensitivity import LayerSensitivity, Sensitivities, measure_sensitivities
 from tfpare.tuning.split import split_samples
 from tfpare.tuning.timing import time_candidates
 from tfpare.tuning.types import Candidate, Goal, LayerChoice, SearchReport
 
 _WORTH_IT = 1.03  # a less exact precision has to be so much faster than the more exact one
 _BISECTIONS = 3  # between a number of layers given back that is too small and one that is enough
+_SENSITIVITIES = TypeAdapter(Sensitivities)
 _NAMES = {"bf16": "bfloat16", "fp16": "float16 weights", "fp32": "float32 throughout"}
 
 
@@ -168,15 +169,16 @@ class _Search:
         if first.candidate.ok:
             return first
         first.candidate.note = "loses too much"
+        loss = first.candidate.drop or 0.0
         equalized = self._equalized(settings)
         if equalized is not None:
             second = self._judged(self._in_8_bits(equalized, layers))
             if second.candidate.ok:
                 return second
             second.candidate.note = "channels made alike in size: still loses too much"
-            if (second.candidate.drop or 0.0) < (first.candidate.drop or 0.0):
-                settings = equalized
-        return self._given_back(settings, layers, self._sensitivities(settings))
+            if (second.candidate.drop or 0.0) < loss:
+                settings, loss = equalized, second.candidate.drop or 0.0
+        return self._given_back(settings, layers, loss)
 
     def _planned(self, settings: QuantOptions) -> tuple[QuantOptions, list[LayerChoice]]:
         """With measured ranges, without the layers that are slower in 8 bits."""
@@ -236,27 +238,34 @@ class _Search:
         built.candidate.in_float = tuple(one.name for one in layers)
         return built
 
-    def _sensitivities(self, settings: QuantOptions) -> list[LayerSensitivity]:
+    def _sensitivities(self, settings: QuantOptions) -> Sensitivities:
         key = f"sensitivities {_key(settings)}"
-        known = self._journal.get(key)
-        if isinstance(known, list):
-            return [LayerSensitivity(*row) for row in known]  # type: ignore[misc]
+        known = _as_sensitivities(self._journal.get(key))
+        if known is not None:
+            return known
 
         def tell(what: str, done: int, total: int) -> None:
             self._progress(f"sensitivity {done + 1} of {total}: {what}")
 
         model, graph, _ = self._float_model(settings)
         found = measure_sensitivities(model, graph, settings, tell)
-        self._journal.put(key, [[s.name, s.op, s.only_db, s.without_db] for s in found])
+        self._journal.put(key, _SENSITIVITIES.dump_python(found, mode="json"))
         return found
 
-    def _given_back(self, settings: QuantOptions, layers: list[LayerChoice], order: list[LayerSensitivity]) -> _Built:
-        """1, 2, 4, … layers in float until the loss is allowed, then as few as some bisections find.
+    def _given_back(self, settings: QuantOptions, layers: list[LayerChoice], loss: float) -> _Built:
+        """As many layers in float as seem enough, twice as many until they are, then as few as some bisections find.
+
+        Args:
+            settings: with all of them in 8 bits.
+            layers: that are in float already.
+            loss: with these settings.
 
         Raises:
             TfpareError: it is not allowed with one layer in 8 bits.
         """
-        too_few, count, most = 0, 1, len(order) - 1
+        found = self._sensitivities(settings)
+        order, most = found.layers, found.most
+        too_few, count = 0, found.enough(loss, self._goal.max_drop)
         best: _Built | None = None
         while best is None and too_few < most:
             built = self._with_float(settings, layers, order[:count])
@@ -275,9 +284,11 @@ class _Search:
             built = self._with_float(settings, layers, order[:middle])
             if built.candidate.ok:
                 best.candidate.note = "fewer layers in float do as well"
+                self._drop_files(best)
                 count, best = middle, built
             else:
                 built.candidate.note = "still loses too much"
+                self._drop_files(built)
                 too_few = middle
         return best
 
@@ -376,6 +387,13 @@ def _without(settings: QuantOptions, names: list[str]) -> QuantOptions:
 def _cost(layer: LayerSensitivity) -> str:
     text = f"alone in 8 bits it leaves {layer.only_db:.1f} dB"
     return text if layer.without_db is None else f"{text}; all others in 8 bits without it {layer.without_db:.1f} dB"
+
+
+def _as_sensitivities(found: JsonValue | None) -> Sensitivities | None:
+    try:
+        return _SENSITIVITIES.validate_python(found)
+    except ValidationError:  # there are none, or an older version's
+        return None
 
 
 def _as_quality(found: JsonValue | None) -> Quality | None:

@@ -48,10 +48,41 @@ class LayerSensitivity:
     without_db: float | None = None
 
 
-def measure_sensitivities(
-    model: Model, graph: Graph, settings: QuantOptions, progress: Progress
-) -> list[LayerSensitivity]:
-    """The layers that would be in 8 bits, those first whose return to float helps most.
+@dataclass(frozen=True, slots=True)
+class Sensitivities:
+    """What the layers cost, alone and together.
+
+    Attributes:
+        layers: those first whose return to float helps most.
+        returned_db: SQNR with the first k of them in float and the others in 8 bits, by k: 0, 1, 2, 4, … and all but one.
+    """
+
+    layers: list[LayerSensitivity]
+    returned_db: dict[int, float]
+
+    @property
+    def most(self) -> int:
+        """How many can be given back so that one stays in 8 bits."""
+        return len(self.layers) - 1
+
+    def enough(self, drop: float, allowed: float) -> int:
+        """How many layers to give back, by a guess: what is lost goes with the size of the error.
+
+        Args:
+            drop: what is lost with none given back.
+            allowed: what may be lost.
+
+        Returns:
+            At least 1 and at most `most`, which it is too where no number seems enough.
+        """
+        for count, decibels in self.returned_db.items():
+            if count and drop * 10 ** ((self.returned_db[0] - decibels) / 20) <= allowed:
+                return count
+        return self.most
+
+
+def measure_sensitivities(model: Model, graph: Graph, settings: QuantOptions, progress: Progress) -> Sensitivities:
+    """Which of the layers that would be in 8 bits cost most.
 
     Args:
         model: as the pipeline leaves it before it is quantized.
@@ -122,10 +153,11 @@ class _Runs:
         return min(sqnr_db(a, found[name]) for name, a in self._float.items())
 
 
-def _ranked(runs: _Runs, names: Sequence[tuple[str, str]], progress: Progress) -> list[LayerSensitivity]:
+def _ranked(runs: _Runs, names: Sequence[tuple[str, str]], progress: Progress) -> Sensitivities:
     everything = set(range(len(names)))
     worst = min(_CANDIDATES, len(names))
-    total = len(names) + worst
+    counts = _counts(len(names))
+    total = len(names) + worst + len(counts)
     alone: list[float] = []
     for k, (name, _) in enumerate(names):
         progress(f"8 bits in {name} alone", k, total)
@@ -136,4 +168,14 @@ def _ranked(runs: _Runs, names: Sequence[tuple[str, str]], progress: Progress) -
         progress(f"8 bits everywhere but in {names[k][0]}", len(names) + done, total)
         without[k] = runs.sqnr(everything - {k})
     order.sort(key=lambda k: (-without.get(k, -math.inf), alone[k]))
-    return [LayerSensitivity(*names[k], alone[k], without.get(k)) for k in order]
+    returned: dict[int, float] = {}
+    for done, count in enumerate(counts):
+        progress(f"{count} layers in float", len(names) + worst + done, total)
+        returned[count] = runs.sqnr(set(order[count:]))
+    return Sensitivities([LayerSensitivity(*names[k], alone[k], without.get(k)) for k in order], returned)
+
+
+def _counts(layers: int) -> list[int]:
+    """How many layers to give back for a look at what that brings: powers of 2, less than all of them."""
+    powers = [1 << k for k in range(layers.bit_length()) if 1 << k < layers - 1]
+    return sorted({0, *powers, max(layers - 1, 0)})
