@@ -16,8 +16,9 @@ from tfpare.precision.choice import BFLOAT16, FLOAT32, Candidates, choose
 def compute_in_bfloat16(model: Model, options: PassOptions) -> PassResult:
     """y = conv(x, K) = Cast(conv(Cast(x, bfloat16), bfloat16(K)), float32), with Casts at the borders of regions alone.
 
-    Asked for by `--precision bf16`. Weights are stored as bfloat16, rounded to the nearest, ties to even: half the
-    file. Inputs, outputs and variables keep their type, functions and loops that of their arguments.
+    Asked for by `--precision bf16`. Weights are stored as bfloat16, half the file, each rounded to one of its two
+    neighbours so that the sum over an output channel's inputs stays (`tfpare.precision.rounding`).
+    Inputs, outputs and variables keep their type, functions and loops that of their arguments.
 
     Which nodes change is a minimum cut of the graph: what each contraction saves, what elementwise ops that TensorFlow
     does not fuse into one lose, and what Casts take, estimated from static shapes (batch 1 where it is free). So a

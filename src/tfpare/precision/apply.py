@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tfpare.ir.graph import Graph, Node, Value
-from tfpare.ir.types import DType
+from tfpare.ir.types import Array, DType
 from tfpare.precision.retype import Retyping
+from tfpare.precision.rounding import kernel_axes, round_to_bfloat16
 
 
 class Converter:
     """One graph's conversion.
 
     A converted node gets another name, so that no name comes to mean another value; a Cast back into the old type takes
-    the old one. Constants are converted now, rounded to the nearest, ties to even.
+    the old one. Constants are converted now: kernels as `tfpare.precision.rounding` does, others to the nearest number.
 
     Attributes:
         casts: how many Casts there are at the borders.
@@ -23,6 +24,7 @@ class Converter:
         self._graph, self._chosen, self._old, self._new, self._made_by = graph, chosen, old, new, made_by
         self._names = {n: n.name for n in chosen}
         self._made: dict[tuple[Value, DType], Value] = {}
+        self._constants: dict[tuple[Value, tuple[int, ...] | None], Value] = {}
         self.casts = 0
 
     def run(self) -> None:
@@ -41,7 +43,9 @@ class Converter:
 
     def _input(self, node: Node, position: int, value: Value) -> Value:
         wants_new = node in self._chosen and position in self._chosen[node].inputs
-        return self._in_new(value) if wants_new else self._in_old(value)
+        if not wants_new:
+            return self._in_old(value)
+        return self._in_new(value, kernel_axes(node) if position == 1 else None)
 
     def _is_new(self, value: Value) -> bool:
         return value.node in self._chosen and value.index in self._chosen[value.node].outputs
@@ -52,19 +56,25 @@ class Converter:
         name = self._names[value.node] + (f"/port{value.index}" if value.index else "")
         return self._cast(value, self._new, self._old, name)
 
-    def _in_new(self, value: Value) -> Value:
+    def _in_new(self, value: Value, axes: tuple[int, ...] | None) -> Value:
+        """The value in the new type; `axes` of its output channels where it is a kernel."""
         if self._is_new(value):
             return value
         constant = None if value in self._graph.fed else value.constant
         if constant is None:
             return self._cast(value, self._old, self._new, f"{value.node.name}/to_{self._new}")
-        if (value, self._new) not in self._made:
-            array = constant.astype(self._new.numpy)
+        if (value, axes) not in self._constants:
+            array = self._rounded(constant, axes)
             made = self._graph.const(array, name=f"{value.node.name}/{self._new}", made_by=self._made_by)
             self._graph.set_controls(made.node, value.node.controls)
             made.node.device = value.node.device
-            self._made[value, self._new] = made
-        return self._made[value, self._new]
+            self._constants[value, axes] = made
+        return self._constants[value, axes]
+
+    def _rounded(self, constant: Array, axes: tuple[int, ...] | None) -> Array:
+        if axes is None or self._new.name != "bfloat16":
+            return constant.astype(self._new.numpy)
+        return round_to_bfloat16(constant, axes)
 
     def _cast(self, value: Value, source: DType, target: DType, name: str) -> Value:
         if (value, target) not in self._made:

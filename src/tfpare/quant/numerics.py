@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfpare.ir.types import Array
+from tfpare.precision.rounding import round_keeping_sums
 
 LEVELS = 255  # steps between the lowest and the highest unsigned 8-bit value
 WEIGHT_LIMIT = 127  # kernels use −127…127, so that −x is always as exact as x
@@ -96,7 +97,7 @@ class QuantizedKernel:
 
 
 def quantize_kernel(kernel: Array, axes: tuple[int, ...], *, per_channel: bool = True) -> QuantizedKernel:
-    """Symmetric, per channel: scale[c] = max |w[…, c]| / 127, q = round(w / scale[c]).
+    """Symmetric, per channel: scale[c] = max |w[…, c]| / 127, q = w / scale[c], rounded so that Σ q stays.
 
     Args:
         kernel: floats of any shape.
@@ -116,8 +117,16 @@ def quantize_kernel(kernel: Array, axes: tuple[int, ...], *, per_channel: bool =
     magnitude = np.where(magnitude < _NARROWEST, 1.0, magnitude)  # a channel of zeros
     scales = (magnitude / WEIGHT_LIMIT).astype(np.float32)
     quotient = wide / _along(scales.astype(np.float64), wide, axes)
-    values = np.clip(np.rint(quotient), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int8)
+    values = round_keeping_sums(quotient, axes, _nearest, _neighbour).astype(np.int8)
     return QuantizedKernel(values, scales, values.sum(axis=rest, dtype=np.int64).reshape(-1))
+
+
+def _nearest(values: Array) -> Array:
+    return np.clip(np.rint(values), -WEIGHT_LIMIT, WEIGHT_LIMIT)
+
+
+def _neighbour(values: Array, toward: Array) -> Array:
+    return np.clip(values + np.sign(toward), -WEIGHT_LIMIT, WEIGHT_LIMIT)
 
 
 def _along(vector: Array, array: Array, axes: tuple[int, ...]) -> Array:

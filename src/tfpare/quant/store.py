@@ -11,13 +11,12 @@ import numpy as np
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.types import Array, dtype
 from tfpare.passes.base import MAX_FOLDED_BYTES, PassResult
+from tfpare.precision.rounding import kernel_axes
 from tfpare.quant.logarithms import REASON, feeds_logarithm
 from tfpare.quant.numerics import QuantizedKernel, quantize_kernel
 
 MADE_BY = "store_as_int8"
 _SMALLEST_ELEMENTS = 1024  # the nodes that turn them back take as many bytes in the file as are saved on fewer
-# The axes of a kernel along which its output channels lie.
-_CHANNELS = {"Conv2D": (3,), "Conv3D": (4,), "DepthwiseConv2dNative": (2, 3), "Conv2DBackpropInput": (2,)}
 _FLOAT, _HALF = dtype("float32"), dtype("bfloat16")
 _RENAMED = re.compile(r"(/(equalized|bfloat16)(_\d+)?)+$")  # what passes append to the names that users know
 
@@ -64,15 +63,11 @@ def _is_lookup(reader: Node, table: Node) -> bool:
 
 def _kernel_axes(readers: list[Node], kernel: Node) -> tuple[int, ...] | None:
     """Along which axes the output channels lie, if all readers agree."""
-    found = {_axes(r) for r in readers if len(r.inputs) > 1 and r.inputs[1].node is kernel and kernel not in r.controls}
+    found = {
+        kernel_axes(r) for r in readers if len(r.inputs) > 1 and r.inputs[1].node is kernel and kernel not in r.controls
+    }
     plain = all(len(r.inputs) > 1 and r.inputs[1].node is kernel and r.inputs[0].node is not kernel for r in readers)
     return found.pop() if plain and len(found) == 1 else None
-
-
-def _axes(reader: Node) -> tuple[int, ...] | None:
-    if reader.op == "MatMul":
-        return (0,) if reader["transpose_b"] else (1,)
-    return _CHANNELS.get(reader.op)
 
 
 def _store_kernel(graph: Graph, node: Node, array: Array, axes: tuple[int, ...], result: PassResult) -> int:

@@ -54,7 +54,7 @@ class Sensitivities:
 
     Attributes:
         layers: those first whose return to float helps most.
-        returned_db: SQNR with the first k of them in float and the others in 8 bits, by k: 0, 1, 2, 4, … and all but one.
+        returned_db: SQNR with the first k of them in float and the others in 8 bits, by k: 0, 1, 2, 4, …, all but one.
     """
 
     layers: list[LayerSensitivity]
