@@ -107,12 +107,12 @@ def test_the_search_for_a_precision_is_shown():
             Candidate("8 bits", "int8", ("net/conv",), math.inf, ok=False, note="loses too much"),
             Candidate("8 bits + bfloat16", "int8", ("net/conv",), 0.002, speed=Ratio(0.5, 0.4, 0.6), chosen=True),
         ],
-        [LayerChoice("net/conv", "Conv2D", "float32", "alone in 8 bits it leaves 9.1 dB")],
+        [LayerChoice("net/conv", "Conv2D", "float32", "alone it leaves 9.1 dB")],
     )
     page = render_page(run)
     assert "<td>8 bits + bfloat16</td>" in page
     assert "2.00×" in page
-    assert "alone in 8 bits it leaves 9.1 dB" in page
+    assert "alone it leaves 9.1 dB" in page
     assert json.loads(json.dumps(to_json(run), allow_nan=False))["search"]["candidates"][2]["chosen"]
 
 

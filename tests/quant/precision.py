@@ -17,10 +17,10 @@ from tfpare.pipeline import load_all
 BF16 = 3e-2  # of the largest magnitude, for graphs of a few ops: some roundings of 2^-9 each
 
 
-def convert(name: str, graph: Graph) -> PassResult:
+def convert(name: str, graph: Graph, options: PassOptions | None = None) -> PassResult:
     load_all()
     model = Model(Path("."), "graphdef", [graph], Library([]), {}, {})
-    result = PASSES[name].run(model, PassOptions())
+    result = PASSES[name].run(model, options or PassOptions())
     graph.check()
     return result
 

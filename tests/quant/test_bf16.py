@@ -9,8 +9,10 @@ from tests.passes.graphs import built
 from tests.quant.precision import BF16, assert_close, convert, count, ops_in, types
 from tests.traps import TRAPS
 from tfpare.ir.graph import Graph
+from tfpare.passes.base import PassOptions
 from tfpare.precision import ops
 from tfpare.precision.costs import is_fused, saved_ns
+from tfpare.quant.options import QuantOptions
 
 PASS = "compute_in_bfloat16"
 IMAGE = "x = input(float32[2,16,16,64])\nk = const(float32[3,3,64,64])\nb = const(float32[64])\n"
@@ -84,6 +86,35 @@ def test_what_needs_more_bits_stays(source):
     assert "Conv2D" in ops_in(graph, "bfloat16")
     assert ops_in(graph, "bfloat16").isdisjoint({"Mean", *ops.UNSAFE})
     assert graph.outputs["y:0"].node.op == source.rpartition("= ")[2].partition("(")[0]
+
+
+NORM = CONV + "g = const(float32[64])\nn = FusedBatchNormV3(c, g, b, b, g, is_training={})\nr = Relu(n)\n"
+
+
+def test_a_batch_norm_of_inference_goes_along():
+    """As it stays where it cannot be folded: a second reader of the convolution, a Relu before the next."""
+    graph = converted(NORM.format("false") + SECOND.format("d", "r") + "e = AddV2(c, d)\nreturn e")
+    assert "FusedBatchNormV3" in ops_in(graph, "bfloat16")
+    assert count(graph, "Cast") == 2
+    norm = next(n for n in graph if n.op == "FusedBatchNormV3")
+    assert [v.dtype.name for v in norm.inputs] == ["bfloat16", *["float32"] * 4]
+
+
+def test_a_batch_norm_of_training_stays():
+    empty = NORM.replace("b, b, g", "e, e, e").replace("g = ", "e = const(float32[0])\ng = ")
+    graph = parse(empty.replace("c, g, e", "c, g, b").format("true") + "return r")
+    result = convert(PASS, graph)
+    assert "FusedBatchNormV3" not in ops_in(graph, "bfloat16")
+    assert any("statistics of a normalization need more bits" in reason for reason in result.declined)
+
+
+def test_what_is_named_stays_in_float32():
+    graph = parse(CONV + SECOND.format("d", "c") + "return d")
+    options = PassOptions(int8=QuantOptions(precisions={"d*": "fp32", "c": "bf16"}))
+    result = convert(PASS, graph, options)
+    assert types(graph)["d"] == "float32"
+    assert "Conv2D" in ops_in(graph, "bfloat16")
+    assert result.examples["float32 was asked for"] == "d"
 
 
 def test_pooling_by_mean_stays_in_bfloat16():

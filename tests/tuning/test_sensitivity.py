@@ -6,7 +6,7 @@ import pytest
 
 from tfpare.tuning.sensitivity import LayerSensitivity, Sensitivities
 
-LAYERS = [LayerSensitivity(f"conv{k}", "Conv2D", 20.0) for k in range(9)]
+LAYERS = [LayerSensitivity(f"conv{k}", "Conv2D", (f"conv{k}",), 20.0) for k in range(9)]
 SEEN = Sensitivities(LAYERS, {0: 10.0, 1: 11.0, 2: 16.1, 4: 30.1, 8: math.inf})
 
 

@@ -116,7 +116,7 @@ def optimize(
         int | None, typer.Option(metavar="N", help="int8: most samples of --data to measure ranges with. [1000]")
     ] = None,
     keep_float: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB,…", help="int8: layers that stay in float. Repeatable.")
+        list[str] | None, typer.Option(metavar="GLOB,…", help="int8, bf16: layers that stay in float32. Repeatable.")
     ] = None,
     rest: Annotated[
         str | None, typer.Option(metavar="fp32|bf16", help="int8: precision of what is not in 8 bits. [fp32]")

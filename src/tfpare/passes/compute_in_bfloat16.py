@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tfpare import runtime
 from tfpare.engine.rule import Effect
 from tfpare.ir.graph import Graph
@@ -24,17 +26,20 @@ def compute_in_bfloat16(model: Model, options: PassOptions) -> PassResult:
     does not fuse into one lose, and what Casts take, estimated from static shapes (batch 1 where it is free). So a
     dense layer between float32 ops stays as it is where two Casts would take longer than it saves.
 
-    Declines when: the op is unsafe in bfloat16 (softmax, exponentials, logarithms, statistics of normalizations, sums
-    of many terms); a caller feeds the value, or it is pinned; the rank is not known; a finite constant would become
-    infinite; a contraction saves less than its Casts cost.
+    Declines when: float32 was asked for by name (`--keep-float`); the op is unsafe in bfloat16 (softmax, exponentials,
+    logarithms, statistics of normalizations, sums of many terms); a caller feeds the value, or it is pinned; the rank
+    is not known; a finite constant would become infinite; a contraction saves less than its Casts cost.
     Source: the role of lists and painted regions in Grappler's auto mixed precision, which works while a model is
     loaded, if it is switched on; Picard's reduction of choices between two labels to minimum cuts.
     """
-    del options
     result = PassResult()
+
+    def keeps(name: str) -> bool:
+        return options.int8.precision_of(name) == "fp32"
+
     casts = contractions = left = 0
     for graph in model.all_graphs():
-        changed, made = _convert(graph, result)
+        changed, made = _convert(graph, keeps, result)
         contractions, casts = contractions + changed, casts + made
         left += sum(n.op in ops.CONTRACTIONS and n.dtypes[0].base == FLOAT32 for n in graph)
     if contractions:
@@ -47,10 +52,10 @@ def compute_in_bfloat16(model: Model, options: PassOptions) -> PassResult:
     return result
 
 
-def _convert(graph: Graph, result: PassResult) -> tuple[int, int]:
+def _convert(graph: Graph, keeps: Callable[[str], bool], result: PassResult) -> tuple[int, int]:
     """Contractions that were converted, and Casts that were made."""
     runtime.infer_shapes(graph)
-    candidates = Candidates(graph)
+    candidates = Candidates(graph, keeps)
     chosen = choose(candidates)
     for node, reason in candidates.reasons.items():
         result.decline(reason, node.name)

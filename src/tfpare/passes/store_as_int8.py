@@ -20,7 +20,7 @@ def store_as_int8(model: Model, options: PassOptions) -> PassResult:
     Source: TensorFlow's constant folding at load, which stops at 10 MiB.
     """
     result = PassResult()
-    kept = [glob for glob, precision in options.int8.precisions.items() if precision == "fp32"]
+    kept = [glob for glob, precision in options.int8.precisions.items() if precision != "int8"]
     for graph in model.all_graphs():
         result.applied += store_weights(graph, kept, result)
     if result.applied:

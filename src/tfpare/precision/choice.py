@@ -13,6 +13,7 @@ A minimum cut is the best choice; constants need no Cast.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,14 +28,21 @@ from tfpare.precision.retype import Retyping, retyping
 
 FLOAT32, BFLOAT16 = dtype("float32"), dtype("bfloat16")
 _NO_GAIN = "it would save less time than its Casts take"
+_STATISTICS = "statistics of a normalization need more bits"
 _LARGEST = float(np.float32(3.3895314e38))  # of bfloat16; what is larger becomes infinite
+
+
+def _keeps_none(name: str) -> bool:
+    del name
+    return False
 
 
 @dataclass(slots=True)
 class Candidates:
-    """Nodes of a graph that can be computed in bfloat16, and why others cannot."""
+    """Nodes of a graph that can be computed in bfloat16, and why others cannot; `keeps` names those that must not."""
 
     graph: Graph
+    keeps: Callable[[str], bool] = _keeps_none
     plans: dict[Node, Retyping] = field(default_factory=dict[Node, Retyping])
     reasons: dict[Node, str] = field(default_factory=dict[Node, str])
 
@@ -47,6 +55,7 @@ class Candidates:
 
     def _add(self, node: Node) -> None:
         try:
+            require(not self.keeps(node.name), "float32 was asked for", at=node)
             plan = retyping(self.graph, node, FLOAT32, BFLOAT16)
             if plan is not None:
                 _require_safe(self.graph, node, plan)
@@ -62,7 +71,9 @@ def _require_safe(graph: Graph, node: Node, plan: Retyping) -> None:
         fits = array is None or not np.any(np.isfinite(array) & (np.abs(array) > _LARGEST))
         require(fits, "a constant is beyond the range of bfloat16", at=node)
     if node.op == "Mean":
-        require(_is_pooling(node), "statistics of a normalization need more bits", at=node)
+        require(_is_pooling(node), _STATISTICS, at=node)
+    if node.op in ("FusedBatchNormV2", "FusedBatchNormV3"):
+        require(not node["is_training"], _STATISTICS, at=node)
 
 
 def _is_pooling(node: Node) -> bool:

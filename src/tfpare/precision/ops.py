@@ -85,8 +85,11 @@ MOVES: dict[str, float] = {
     "Identity": 0.0,
     "StopGradient": 0.0,
     "Snapshot": 0.0,
+    "FusedBatchNormV2": 0.1,
+    "FusedBatchNormV3": 0.1,
 }
-"""Nanoseconds less per element: half as many bytes are moved."""
+"""Nanoseconds less per element: half as many bytes are moved. Batch norms are those of inference: γ·x + β for each
+channel in float32 (0.12 to 0.17 with their Relu from 0.4 million elements on), rounded once."""
 
 UNSAFE: dict[str, str] = {
     **dict.fromkeys(
@@ -94,7 +97,7 @@ UNSAFE: dict[str, str] = {
     ),
     **dict.fromkeys(("Sum", "Prod", "Cumsum", "L2Loss", "EuclideanNorm"), "a sum of many terms needs more bits"),
     **dict.fromkeys(
-        ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "SquaredDifference", "Rsqrt", "Sqrt", "Square"),
+        ("FusedBatchNorm", "SquaredDifference", "Rsqrt", "Sqrt", "Square"),
         "statistics of a normalization need more bits",
     ),
 }

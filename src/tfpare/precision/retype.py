@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tfpare.engine.rule import require
 from tfpare.ir.graph import Graph, Node
 from tfpare.ir.ops import OpSpec
 from tfpare.ir.types import Attr, DType
+
+_STATISTICS = {"FusedBatchNormV2": "U", "FusedBatchNormV3": "U"}  # scales, means: no kernel takes narrower ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ def retyping(graph: Graph, node: Node, old: DType, new: DType) -> Retyping | Non
     spec = node.spec
     if spec is None:
         return None
-    attrs: dict[str, Attr] = {k: new for k in _type_attrs(spec) if node.get(k) == old}
+    wide = _STATISTICS.get(node.op) if _bytes(new) < _bytes(old) else None
+    attrs: dict[str, Attr] = {k: new for k in _type_attrs(spec) if node.get(k) == old and k != wide}
     if not attrs:
         return None
     require(node not in graph.pinned, "it is pinned", at=node)
@@ -45,6 +50,10 @@ def retyping(graph: Graph, node: Node, old: DType, new: DType) -> Retyping | Non
         tuple(k for k, v in enumerate(node.inputs) if v.dtype.base != inputs[k].base),
         tuple(k for k, before in enumerate(node.dtypes) if before.base != outputs[k].base),
     )
+
+
+def _bytes(type_: DType) -> int:
+    return np.dtype(type_.numpy).itemsize
 
 
 def _type_attrs(spec: OpSpec) -> set[str]:

@@ -1,9 +1,10 @@
-"""What the user decides about 8 bits."""
+"""What the user decides about 8 bits, and which layers stay out of narrower types."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tfpare.data.types import DataOptions
@@ -11,7 +12,7 @@ from tfpare.errors import UsageError, nearest
 from tfpare.ir.types import Array
 
 CALIBRATIONS = ("minmax", "moving-average", "percentile", "entropy", "mse")
-PRECISIONS = ("int8", "fp32")
+PRECISIONS = ("int8", "bf16", "fp32")
 RESTS = ("fp32", "bf16")
 
 
@@ -26,7 +27,8 @@ class QuantOptions:
         signature: that the samples are for; by default `serving_default`.
         calibration: how a range follows from data: one of `CALIBRATIONS`.
         percentile: share of the magnitudes that the range keeps, for that calibration.
-        precisions: glob of a layer's node name → `int8` or `fp32`; the first that fits a name counts.
+        precisions: glob of a node name → the narrowest type that it may be in: `int8`, `bf16` (no 8 bits) or `fp32`
+            (neither 8 bits nor bfloat16); the first that fits a name counts.
         ends: precision of the first layer and of the last ones, whose answers are the model's.
         rest: precision of what is not in 8 bits.
         ranges: lowest and highest number by tensor (`node:0`) as `tfpare.quant.calibrate` measured them before; `data`
@@ -71,3 +73,7 @@ class QuantOptions:
             raise UsageError(f"The rest cannot be {self.rest!r}.{nearest(self.rest, RESTS)}")
         if self.batch < 1 or self.samples < 1:
             raise UsageError("Calibration needs a batch and a number of samples of at least 1.")
+
+    def precision_of(self, name: str) -> str:
+        """What was asked for a node of this name; empty where nothing was."""
+        return next((p for glob, p in self.precisions.items() if fnmatchcase(name, glob)), "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 from tfpare.ir.graph import Graph, Node, Value
 from tfpare.passes.base import PassResult
@@ -42,8 +41,8 @@ def candidates(graph: Graph, options: QuantOptions, result: PassResult) -> list[
     ends = _ends(units)
     chosen: list[Unit] = []
     for unit in units:
-        asked = next((p for glob, p in options.precisions.items() if fnmatchcase(unit.name, glob)), "")
-        if asked == "fp32":
+        asked = options.precision_of(unit.name)
+        if asked in ("bf16", "fp32"):
             result.decline("float was asked for", unit.name)
         elif not asked and unit in ends and options.ends == "fp32":
             result.decline(f"{ends[unit]} layer", unit.name)

@@ -1,7 +1,7 @@
 """The precision that is fastest and within the accuracy budget: candidates are built, judged and timed.
 
 float32                        the yardstick, always allowed
-bfloat16                       where the CPU has the instructions
+bfloat16                       where the CPU has the instructions; with data, layers are given back as below
 8 bits + bfloat16 or float32   with data: layers for which 8 bits are measured to be slower here stay out; while the
 loss is too large, layers are given back, those first whose return helps most
 """
@@ -26,7 +26,7 @@ from tfpare.errors import TfpareError
 from tfpare.io import start, write
 from tfpare.io.entries import entry_graph
 from tfpare.io.read import read
-from tfpare.ir.graph import Graph, Value
+from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.model import Model
 from tfpare.measure.subjects import exported
 from tfpare.passes.base import PassResult
@@ -48,12 +48,16 @@ from tfpare.tuning.op_times import op_times
 from tfpare.tuning.quality import Quality, measure_quality
 from tfpare.tuning.sensitivity import LayerSensitivity, Sensitivities, measure_sensitivities
 from tfpare.tuning.split import split_samples
+from tfpare.tuning.switched_bf16 import emit_switched as switch_bfloat16
+from tfpare.tuning.switched_int8 import emit_switched as switch_int8
+from tfpare.tuning.switches import Layer
 from tfpare.tuning.timing import time_candidates
 from tfpare.tuning.types import Candidate, Goal, LayerChoice, SearchReport
 
 _WORTH_IT = 1.03  # a less exact precision has to be so much faster than the more exact one
 _BISECTIONS = 3  # between a number of layers given back that is too small and one that is enough
 _SENSITIVITIES = TypeAdapter(Sensitivities)
+_REST = {"bf16": "bfloat16", "fp32": "float32"}
 _NAMES = {"bf16": "bfloat16", "fp16": "float16 weights", "fp32": "float32 throughout"}
 
 
@@ -123,8 +127,7 @@ class _Search:
         other = asked if asked in _NAMES else "bf16"
         half = self._try(_NAMES[other], other, lambda: self._without_data(other)) if asked != "keep" else None
         if asked in ("auto", "int8") and self._settings.data:
-            rest = "bf16" if half is not None and half.candidate.ok else "fp32"
-            self._try("8 bits", "int8", lambda: self._int8(rest))
+            self._try("8 bits", "int8", lambda: self._int8(half if half is not None and half.candidate.ok else None))
         allowed = [b for b in self._built if b.candidate.ok]
         best = self._by_speed(allowed) if asked == "auto" else self._by_wish(allowed)
         best.candidate.chosen = True
@@ -158,27 +161,52 @@ class _Search:
         return built
 
     def _without_data(self, precision: str) -> _Built:
-        """A precision that needs no calibration."""
+        """A precision that needs no calibration; of bfloat16 what the budget takes back goes back."""
         check_cpu(precision, self._options.force)
-        return self._judged(self._build(_NAMES[precision], replace(self._options, precision=precision)))
+        first = self._judged(self._build(_NAMES[precision], replace(self._options, precision=precision)))
+        if first.candidate.ok or precision != "bf16" or not self._settings.data:
+            return first
+        first.candidate.note = "loses too much"
+        settings = self._options.int8
 
-    def _int8(self, rest: str) -> _Built:
-        """With what the speed gate lets through, less what the budget takes back."""
-        settings, layers = self._planned(replace(self._settings, rest=rest))
+        def switch(graph: Graph) -> list[Layer]:
+            return switch_bfloat16(graph, lambda name: settings.precision_of(name) == "fp32")
+
+        found = self._sensitivities("bf16", self._settings, switch)
+        return self._given_back(found, first, lambda given: self._in_bfloat16(settings, given))
+
+    def _in_bfloat16(self, settings: QuantOptions, given: list[LayerSensitivity]) -> _Built:
+        """With these layers in float32."""
+        settings = _without(settings, [name for one in given for name in one.nodes], "fp32")
+        options = replace(self._options, precision="bf16", int8=settings)
+        return self._judged(_with_layers(self._build(_NAMES["bf16"], options), _choices(given, "float32")))
+
+    def _int8(self, half: _Built | None) -> _Built:
+        """With what the speed gate lets through, less what the budget takes back; the rest as in the bfloat16 model."""
+        settings, kept = self._settings, list[LayerChoice]()
+        if half is not None:
+            settings, kept = replace(settings, rest="bf16", precisions=half.options.int8.precisions), half.layers
+        settings, slower = self._planned(settings)
+        layers = [*kept, *slower]
         first = self._judged(self._in_8_bits(settings, layers))
         if first.candidate.ok:
             return first
         first.candidate.note = "loses too much"
-        loss = first.candidate.drop or 0.0
+        worst = first
         equalized = self._equalized(settings)
         if equalized is not None:
             second = self._judged(self._in_8_bits(equalized, layers))
             if second.candidate.ok:
                 return second
             second.candidate.note = "channels made alike in size: still loses too much"
-            if (second.candidate.drop or 0.0) < loss:
-                settings, loss = equalized, second.candidate.drop or 0.0
-        return self._given_back(settings, layers, loss)
+            if (second.candidate.drop or 0.0) < (first.candidate.drop or 0.0):
+                settings, worst = equalized, second
+
+        def switch(graph: Graph) -> list[Layer]:
+            return switch_int8(graph, make_scheme(graph, _ranges_of(graph, settings), settings))
+
+        found = self._sensitivities("int8", settings, switch)
+        return self._given_back(found, worst, lambda given: self._with_float(settings, layers, given))
 
     def _planned(self, settings: QuantOptions) -> tuple[QuantOptions, list[LayerChoice]]:
         """With measured ranges, without the layers that are slower in 8 bits."""
@@ -192,9 +220,11 @@ class _Search:
         def tell(done: int, total: int) -> None:
             self._progress(f"time layers: {done} of {total} kinds")
 
-        other = "bfloat16" if settings.rest == "bf16" else "float32"
+        other = _REST[settings.rest]
         refused = slower_layers(graph, scheme, op_times(scheme, tell), other)
-        return _without(settings, [r.name for r in refused]), [LayerChoice(r.name, r.op, other, r.why) for r in refused]
+        return _without(settings, [r.name for r in refused], settings.rest), [
+            LayerChoice(r.name, r.op, other, r.why) for r in refused
+        ]
 
     def _calibrated(self, model: Model, graph: Graph, settings: QuantOptions) -> dict[Value, Range]:
         self._progress("calibrate")
@@ -233,42 +263,43 @@ class _Search:
 
     def _in_8_bits(self, settings: QuantOptions, layers: list[LayerChoice]) -> _Built:
         words = "8 bits + bfloat16" if settings.rest == "bf16" else "8 bits"
-        built = self._build(words, replace(self._options, precision="int8", int8=settings))
-        built.layers = layers
-        built.candidate.in_float = tuple(one.name for one in layers)
-        return built
+        return _with_layers(self._build(words, replace(self._options, precision="int8", int8=settings)), layers)
 
-    def _sensitivities(self, settings: QuantOptions) -> Sensitivities:
-        key = f"sensitivities {_key(settings)}"
+    def _sensitivities(
+        self, precision: str, settings: QuantOptions, switch: Callable[[Graph], list[Layer]]
+    ) -> Sensitivities:
+        """Of the layers that `switch` gives switches to."""
+        key = f"sensitivities {precision} {_key(settings)}"
         known = _as_sensitivities(self._journal.get(key))
         if known is not None:
             return known
 
         def tell(what: str, done: int, total: int) -> None:
-            self._progress(f"sensitivity {done + 1} of {total}: {what}")
+            self._progress(f"sensitivity {done + 1} of {total}: {precision} in {what}")
 
         model, graph, _ = self._float_model(settings)
-        found = measure_sensitivities(model, graph, settings, tell)
+        found = measure_sensitivities(model, graph, switch(graph), settings, tell)
         self._journal.put(key, _SENSITIVITIES.dump_python(found, mode="json"))
         return found
 
-    def _given_back(self, settings: QuantOptions, layers: list[LayerChoice], loss: float) -> _Built:
+    def _given_back(
+        self, found: Sensitivities, first: _Built, build: Callable[[list[LayerSensitivity]], _Built]
+    ) -> _Built:
         """As many layers in float as seem enough, twice as many until they are, then as few as some bisections find.
 
         Args:
-            settings: with all of them in 8 bits.
-            layers: that are in float already.
-            loss: with these settings.
+            found: the layers in the order in which they go back.
+            first: with none of them given back.
+            build: the judged candidate without some of them.
 
         Raises:
-            TfpareError: it is not allowed with one layer in 8 bits.
+            TfpareError: the loss is not allowed with one layer left in the narrower type.
         """
-        found = self._sensitivities(settings)
         order, most = found.layers, found.most
-        too_few, count = 0, found.enough(loss, self._goal.max_drop)
+        too_few, count = 0, found.enough(first.candidate.drop or 0.0, self._goal.max_drop)
         best: _Built | None = None
         while best is None and too_few < most:
-            built = self._with_float(settings, layers, order[:count])
+            built = build(order[:count])
             if built.candidate.ok:
                 best = built
             else:
@@ -281,7 +312,7 @@ class _Search:
             if count - too_few <= 1:
                 break
             middle = (count + too_few) // 2
-            built = self._with_float(settings, layers, order[:middle])
+            built = build(order[:middle])
             if built.candidate.ok:
                 best.candidate.note = "fewer layers in float do as well"
                 self._drop_files(best)
@@ -293,9 +324,8 @@ class _Search:
         return best
 
     def _with_float(self, settings: QuantOptions, layers: list[LayerChoice], given: list[LayerSensitivity]) -> _Built:
-        other = "bfloat16" if settings.rest == "bf16" else "float32"
-        choices = [*layers, *(LayerChoice(s.name, s.op, other, _cost(s)) for s in given)]
-        return self._judged(self._in_8_bits(_without(settings, [s.name for s in given]), choices))
+        choices = [*layers, *_choices(given, _REST[settings.rest])]
+        return self._judged(self._in_8_bits(_without(settings, [s.name for s in given], settings.rest), choices))
 
     # -- building and judging ----------------------------------------------------------------------------------------
 
@@ -310,6 +340,8 @@ class _Search:
     def _build(self, name: str, options: OptimizeOptions) -> _Built:
         options = replace(options, goal=None)
         models = self._rewritten(options)
+        if options.precision == "bf16" and not any(_is_bfloat16(n) for m in models for g in m.all_graphs() for n in g):
+            raise TfpareError("nothing in it would gain from bfloat16")
         place = self._scratch / str(len(self._report.candidates))
         place.mkdir()
         path = write.write_staged(models, place, self._target)
@@ -371,6 +403,10 @@ class _Search:
         )
 
 
+def _is_bfloat16(node: Node) -> bool:
+    return any(d.base.name == "bfloat16" for d in node.dtypes)
+
+
 def _with_ranges(settings: QuantOptions, ranges: Mapping[Value, Range]) -> QuantOptions:
     return replace(settings, ranges={tensor_name(v): r for v, r in ranges.items()})
 
@@ -380,13 +416,30 @@ def _key(settings: QuantOptions) -> str:
     return json.dumps([settings.rest, settings.calibration, bool(settings.factors), sorted(settings.precisions)])
 
 
-def _without(settings: QuantOptions, names: list[str]) -> QuantOptions:
-    return replace(settings, precisions={**settings.precisions, **dict.fromkeys(names, "fp32")})
+def _ranges_of(graph: Graph, settings: QuantOptions) -> dict[Value, tuple[float, float]]:
+    values = (n.out(k) for n in graph for k in range(len(n.dtypes)))
+    return {v: settings.ranges[tensor_name(v)] for v in values if tensor_name(v) in settings.ranges}
+
+
+def _without(settings: QuantOptions, names: list[str], precision: str) -> QuantOptions:
+    """With these layers in a wider type, whatever else was asked for them."""
+    others = {glob: asked for glob, asked in settings.precisions.items() if glob not in names}
+    return replace(settings, precisions={**dict.fromkeys(names, precision), **others})
+
+
+def _with_layers(built: _Built, layers: list[LayerChoice]) -> _Built:
+    built.layers = layers
+    built.candidate.in_float = tuple(one.name for one in layers)
+    return built
+
+
+def _choices(given: list[LayerSensitivity], precision: str) -> list[LayerChoice]:
+    return [LayerChoice(one.name, one.op, precision, _cost(one)) for one in given]
 
 
 def _cost(layer: LayerSensitivity) -> str:
-    text = f"alone in 8 bits it leaves {layer.only_db:.1f} dB"
-    return text if layer.without_db is None else f"{text}; all others in 8 bits without it {layer.without_db:.1f} dB"
+    text = f"alone it leaves {layer.only_db:.1f} dB"
+    return text if layer.without_db is None else f"{text}; all others without it {layer.without_db:.1f} dB"
 
 
 def _as_sensitivities(found: JsonValue | None) -> Sensitivities | None:

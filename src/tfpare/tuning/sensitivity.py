@@ -1,4 +1,4 @@
-"""How much of the answers each layer's 8 bits cost: one graph, one switch a layer."""
+"""How much of the answers each layer costs in a narrower type: one graph, one switch a layer."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from tfpare.errors import TfpareError
 from tfpare.execution import Worker
 from tfpare.io.entries import output_values
 from tfpare.io.runnable import write_runnable
-from tfpare.ir.graph import Graph, Value
+from tfpare.ir.graph import Graph
 from tfpare.ir.model import Model
 from tfpare.ir.types import Array
 from tfpare.quant.calibrate import tensor_name
 from tfpare.quant.numerics import sqnr_db
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.samples import calibrated_signature, entry_feeds, fixed_batch, open_samples
-from tfpare.quant.scheme import make_scheme
-from tfpare.quant.switched import emit_switched, switches
+from tfpare.tuning.switches import Layer, switches
 
 _TIMEOUT_S = 600.0
 _CALL_S = 1.0  # a call with all samples takes about so long
@@ -38,12 +37,14 @@ class LayerSensitivity:
     """What one layer costs.
 
     Attributes:
-        only_db: SQNR of the outputs with this layer alone in 8 bits.
-        without_db: SQNR with all layers but this one in 8 bits; None where that was not measured.
+        nodes: names of all nodes that go back to float with it.
+        only_db: SQNR of the outputs with this layer alone in the narrower type.
+        without_db: SQNR with all layers but this one in it; None where that was not measured.
     """
 
     name: str
     op: str
+    nodes: tuple[str, ...]
     only_db: float
     without_db: float | None = None
 
@@ -54,7 +55,8 @@ class Sensitivities:
 
     Attributes:
         layers: those first whose return to float helps most.
-        returned_db: SQNR with the first k of them in float and the others in 8 bits, by k: 0, 1, 2, 4, …, all but one.
+        returned_db: SQNR with the first k of them in float and the others in the narrower type, by k: 0, 1, 2, 4, …,
+            all but one.
     """
 
     layers: list[LayerSensitivity]
@@ -62,7 +64,7 @@ class Sensitivities:
 
     @property
     def most(self) -> int:
-        """How many can be given back so that one stays in 8 bits."""
+        """How many can be given back so that one stays in the narrower type."""
         return len(self.layers) - 1
 
     def enough(self, drop: float, allowed: float) -> int:
@@ -81,22 +83,22 @@ class Sensitivities:
         return self.most
 
 
-def measure_sensitivities(model: Model, graph: Graph, settings: QuantOptions, progress: Progress) -> Sensitivities:
-    """Which of the layers that would be in 8 bits cost most.
+def measure_sensitivities(
+    model: Model, graph: Graph, layers: Sequence[Layer], settings: QuantOptions, progress: Progress
+) -> Sensitivities:
+    """Which of the layers that would be in a narrower type cost most.
 
     Args:
-        model: as the pipeline leaves it before it is quantized.
-        graph: of it, with shapes, that the samples enter; used up.
-        settings: with known ranges and the data that they came from.
+        model: as the pipeline leaves it before its precision changes.
+        graph: of it, that the samples enter, with switches.
+        layers: that the switches are for.
+        settings: with the data.
         progress: told what is done, and how many measurements of how many.
 
     Raises:
         TfpareError: the graph does not run by itself, or gives no floats.
     """
     signature = calibrated_signature(model, settings)
-    scheme = make_scheme(graph, _by_value(graph, settings), settings)
-    names = [(u.name, u.linear.op) for u in scheme.units]
-    flags = emit_switched(graph, scheme)
     outputs = [tensor_name(v) for v in output_values(model, signature) if v.dtype.name == "float32"]
     if not outputs:
         raise TfpareError("none of its outputs is float32")
@@ -108,26 +110,26 @@ def measure_sensitivities(model: Model, graph: Graph, settings: QuantOptions, pr
     with tempfile.TemporaryDirectory(prefix="tfpare-") as scratch:
         path = Path(scratch) / "switched.pb"
         write_runnable(model, graph, path)
-        runs = _Runs(path, outputs, feeds, flags, fixed or 1)
+        runs = _Runs(path, outputs, feeds, layers, fixed or 1)
         try:
-            return _ranked(runs, names, progress)
+            return _ranked(runs, layers, progress)
         finally:
             runs.close()
-
-
-def _by_value(graph: Graph, settings: QuantOptions) -> dict[Value, tuple[float, float]]:
-    values = (n.out(k) for n in graph for k in range(len(n.dtypes)))
-    return {v: settings.ranges[tensor_name(v)] for v in values if tensor_name(v) in settings.ranges}
 
 
 class _Runs:
     """The switched graph in a child process, fed with as many samples as a second allows."""
 
     def __init__(
-        self, path: Path, outputs: Sequence[str], feeds: Mapping[str, tuple[Array, bool]], flags: list[Value], few: int
+        self,
+        path: Path,
+        outputs: Sequence[str],
+        feeds: Mapping[str, tuple[Array, bool]],
+        layers: Sequence[Layer],
+        few: int,
     ) -> None:
         self._worker = Worker(program="tfpare.quant._worker")
-        self._path, self._outputs, self._flags = path, outputs, flags
+        self._path, self._outputs, self._layers = path, outputs, layers
         self._feeds: dict[str, Array] = {n: a if fixed else a[:few] for n, (a, fixed) in feeds.items()}
         self._answer(set())
         begin = time.perf_counter()
@@ -141,38 +143,41 @@ class _Runs:
 
     def _answer(self, on: set[int]) -> dict[str, Array]:
         request = {"do": "evaluate", "path": str(self._path), "fetch": list(self._outputs)}
-        self._worker.tell(request, {**self._feeds, **switches(self._flags, on)})
+        self._worker.tell(request, {**self._feeds, **switches(self._layers, on)})
         header, arrays = self._worker.hear(_TIMEOUT_S)
         if not header["ok"]:
             raise TfpareError(str(header["error"]))
         return arrays
 
     def sqnr(self, on: set[int]) -> float:
-        """Of the worst output with these layers in 8 bits, decibels."""
+        """Of the worst output with these layers in the narrower type, decibels."""
         found = self._answer(on)
         return min(sqnr_db(a, found[name]) for name, a in self._float.items())
 
 
-def _ranked(runs: _Runs, names: Sequence[tuple[str, str]], progress: Progress) -> Sensitivities:
-    everything = set(range(len(names)))
-    worst = min(_CANDIDATES, len(names))
-    counts = _counts(len(names))
-    total = len(names) + worst + len(counts)
+def _ranked(runs: _Runs, layers: Sequence[Layer], progress: Progress) -> Sensitivities:
+    everything = set(range(len(layers)))
+    worst = min(_CANDIDATES, len(layers))
+    counts = _counts(len(layers))
+    total = len(layers) + worst + len(counts)
     alone: list[float] = []
-    for k, (name, _) in enumerate(names):
-        progress(f"8 bits in {name} alone", k, total)
+    for k, layer in enumerate(layers):
+        progress(f"{layer.name} alone", k, total)
         alone.append(runs.sqnr({k}))
-    order = sorted(everything, key=lambda k: alone[k])
+    cost = [alone[k] + 10 * math.log10(layer.gain) for k, layer in enumerate(layers)]  # noise for what it is worth
+    order = sorted(everything, key=lambda k: cost[k])
     without: dict[int, float] = {}
     for done, k in enumerate(order[:worst]):
-        progress(f"8 bits everywhere but in {names[k][0]}", len(names) + done, total)
+        progress(f"all but {layers[k].name}", len(layers) + done, total)
         without[k] = runs.sqnr(everything - {k})
-    order.sort(key=lambda k: (-without.get(k, -math.inf), alone[k]))
+    if len({layer.gain for layer in layers}) == 1:
+        order.sort(key=lambda k: (-without.get(k, -math.inf), alone[k]))
     returned: dict[int, float] = {}
     for done, count in enumerate(counts):
-        progress(f"{count} layers in float", len(names) + worst + done, total)
+        progress(f"{count} layers in float", len(layers) + worst + done, total)
         returned[count] = runs.sqnr(set(order[count:]))
-    return Sensitivities([LayerSensitivity(*names[k], alone[k], without.get(k)) for k in order], returned)
+    found = [LayerSensitivity(layers[k].name, layers[k].op, layers[k].nodes, alone[k], without.get(k)) for k in order]
+    return Sensitivities(found, returned)
 
 
 def _counts(layers: int) -> list[int]:

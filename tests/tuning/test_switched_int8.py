@@ -6,7 +6,8 @@ from tests.harness import parse, random_feeds, run
 from tests.quant.int8 import EVERY, measured
 from tfpare.quant.portable import emit_portable
 from tfpare.quant.scheme import make_scheme
-from tfpare.quant.switched import emit_switched, switches
+from tfpare.tuning.switched_int8 import emit_switched
+from tfpare.tuning.switches import switches
 
 RESIDUAL = """
     x = input(float32[2,8,8,4])
@@ -33,33 +34,32 @@ def switched():
     graph = parse(RESIDUAL)
     feeds = random_feeds(graph)
     scheme = make_scheme(graph, measured(graph, feeds), EVERY)
-    names = [u.name for u in scheme.units]
-    flags = emit_switched(graph, scheme)
+    layers = emit_switched(graph, scheme)
     graph.check()
-    return graph, feeds, flags, names
+    return graph, feeds, layers
 
 
-def answer(graph, feeds, flags, on):
-    return next(iter(run(graph, {**feeds, **switches(flags, on)}).values()))
+def answer(graph, feeds, layers, on):
+    return next(iter(run(graph, {**feeds, **switches(layers, on)}).values()))
 
 
 def test_nothing_on_is_float_and_everything_on_is_the_portable_graph():
-    graph, feeds, flags, names = switched()
-    assert names == ["c", "e", "f", "y"]
+    graph, feeds, layers = switched()
+    assert [one.name for one in layers] == ["c", "e", "f", "y"]
     plain = next(iter(run(parse(RESIDUAL), feeds).values()))
-    np.testing.assert_array_equal(answer(graph, feeds, flags, set()), plain)
+    np.testing.assert_array_equal(answer(graph, feeds, layers, set()), plain)
     other = parse(RESIDUAL)
     emit_portable(other, make_scheme(other, measured(other, feeds), EVERY))
     portable = next(iter(run(other, feeds).values()))
     np.testing.assert_allclose(
-        answer(graph, feeds, flags, {0, 1, 2, 3}), portable, rtol=0, atol=1e-5 * np.abs(plain).max()
+        answer(graph, feeds, layers, {0, 1, 2, 3}), portable, rtol=0, atol=1e-5 * np.abs(plain).max()
     )
 
 
 def test_each_layer_adds_noise_of_its_own():
-    graph, feeds, flags, _ = switched()
-    plain = answer(graph, feeds, flags, set())
-    alone = [np.square(answer(graph, feeds, flags, {k}) - plain).sum() for k in range(4)]
-    together = np.square(answer(graph, feeds, flags, {0, 1, 2, 3}) - plain).sum()
+    graph, feeds, layers = switched()
+    plain = answer(graph, feeds, layers, set())
+    alone = [np.square(answer(graph, feeds, layers, {k}) - plain).sum() for k in range(4)]
+    together = np.square(answer(graph, feeds, layers, {0, 1, 2, 3}) - plain).sum()
     assert min(alone) > 0
     assert together > max(alone) / 2

@@ -6,20 +6,17 @@ inputs and the result. The rounding is that of `tfpare.quant.portable`.
 
 from __future__ import annotations
 
-import numpy as np
-
 from tfpare.ir.graph import Graph, Node, Value
-from tfpare.ir.types import Array, Shape, dtype
 from tfpare.quant.planner import Scheme
 from tfpare.quant.portable import add_correction, correction_of, reread, rounded, rounded_kernel
 from tfpare.quant.units import Unit
+from tfpare.tuning.switches import Layer, add_flag, add_select
 
-_BOOL, _FLOAT = dtype("bool"), dtype("float32")
 
-
-def emit_switched(graph: Graph, scheme: Scheme) -> list[Value]:
-    """Rewrites the graph; returns the flags, one boolean scalar to feed for each unit of the plan."""
-    flags = [_flag(graph, unit) for unit in scheme.units]
+def emit_switched(graph: Graph, scheme: Scheme) -> list[Layer]:
+    """Rewrites the graph; returns a layer for each unit of the plan."""
+    flags = [add_flag(graph, unit.name) for unit in scheme.units]
+    layers = [Layer(u.name, u.linear.op, (u.name,), f) for u, f in zip(scheme.units, flags, strict=True)]
     reads = [_read_by(unit) for unit in scheme.units]  # before they read switched values
     for unit, flag in zip(scheme.units, flags, strict=True):
         _switch(graph, flag, unit.out, scheme, [r for r in unit.out.node.readers if unit.out in r.inputs], True)
@@ -27,17 +24,11 @@ def emit_switched(graph: Graph, scheme: Scheme) -> list[Value]:
         for value, reader in read:
             _switch(graph, flag, value, scheme, [reader], False)
         kernel = graph.const(rounded_kernel(unit), name=f"{unit.name}/kernel", made_by="compute_in_int8")
-        _replace_kernel(graph, unit, _select(graph, flag, kernel, unit.linear.inputs[1]))
+        _replace_kernel(graph, unit, add_select(graph, flag, kernel, unit.linear.inputs[1]))
         if unit.correction is not None:
             correction, none = (correction_of(graph, unit, c) for c in (unit.correction, 0 * unit.correction))
-            add_correction(graph, unit, _select(graph, flag, correction, none))
-    return flags
-
-
-def _flag(graph: Graph, unit: Unit) -> Value:
-    attrs = {"dtype": _BOOL, "shape": Shape(())}
-    node = graph.add("Placeholder", (), attrs, name=f"{unit.name}/in_8_bits", shapes=(Shape(()),))
-    return node.out()
+            add_correction(graph, unit, add_select(graph, flag, correction, none))
+    return layers
 
 
 def _read_by(unit: Unit) -> list[tuple[Value, Node]]:
@@ -49,7 +40,7 @@ def _read_by(unit: Unit) -> list[tuple[Value, Node]]:
 def _switch(graph: Graph, flag: Value, value: Value, scheme: Scheme, readers: list[Node], is_result: bool) -> None:
     """Lets the readers read the value rounded where the flag is set."""
     source = next((v for r in readers for v in r.inputs if _is(v, value)), value)
-    chosen = _select(graph, flag, rounded(graph, source, scheme.grids[value]), source)
+    chosen = add_select(graph, flag, rounded(graph, source, scheme.grids[value]), source)
     for reader in readers:
         reread(graph, reader, source, chosen)
     if is_result:
@@ -65,15 +56,3 @@ def _is(read: Value, value: Value) -> bool:
 
 def _replace_kernel(graph: Graph, unit: Unit, kernel: Value) -> None:
     graph.set_inputs(unit.linear, [unit.linear.inputs[0], kernel, *unit.linear.inputs[2:]])
-
-
-def _select(graph: Graph, flag: Value, chosen: Value, other: Value) -> Value:
-    name = f"{other.node.name}/switched"
-    node = graph.add("SelectV2", [flag, chosen, other], {"T": _FLOAT}, name=name, made_by="compute_in_int8")
-    node.shapes = (other.shape,)
-    return node.out()
-
-
-def switches(flags: list[Value], on: set[int]) -> dict[str, Array]:
-    """What to feed so that the units of these positions are in 8 bits, and no other."""
-    return {f"{v.node.name}:0": np.array(k in on) for k, v in enumerate(flags)}
