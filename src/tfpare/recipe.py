@@ -100,6 +100,7 @@ class Recipe(BaseModel):
     rest: Literal["fp32", "bf16"] = "fp32"
     weights_only: bool = False
     portable: bool = False
+    reduce_range: bool | None = None
     work_dir: Path | None = None
     metric: Names = ()
     max_drop: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -165,6 +166,7 @@ class Recipe(BaseModel):
             precisions=dict.fromkeys(self.keep_float, "fp32"),
             rest=self.rest,
             portable=self.portable,
+            reduce_range=self.reduce_range,
             samples=self.calibration_samples,
             work_dir=self.work_dir,
         )

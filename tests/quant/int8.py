@@ -12,10 +12,11 @@ from tfpare.quant.numerics import sqnr_db
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.planner import Scheme
 from tfpare.quant.portable import emit_portable
+from tfpare.quant.saturation import decided
 from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
 from tfpare.runtime import infer_shapes
 
-EVERY = QuantOptions(ends="int8")
+EVERY = decided(QuantOptions(ends="int8"))
 Feeds = dict[str, np.ndarray]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.harness import parse, random_feeds, run
 from tests.passes.graphs import built
-from tests.quant.precision import BF16, assert_close, convert, count, ops_in, types
+from tests.quant.precision import BF16, NO_BF16, assert_close, convert, count, ops_in, types
 from tests.traps import TRAPS
 from tfpare.ir.graph import Graph
 from tfpare.passes.base import PassOptions
@@ -287,6 +287,7 @@ FUSED = {
 }
 
 
+@NO_BF16
 @pytest.mark.parametrize("case", FUSED)
 def test_tensorflow_fuses_it_at_run_time(case):
     import tensorflow as tf

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.quant.precision import NO_BF16
 from tfpare.api import OptimizeOptions, optimize
 from tfpare.comparison import CandidateAnswers, compare_model
 from tfpare.errors import UnsupportedMachine, UsageError, VerificationError
@@ -144,9 +145,6 @@ def test_wrong_answers_are_beyond_every_budget(precision):
 
 
 # -- whole models -----------------------------------------------------------------------------------------------------
-
-
-NO_BF16 = pytest.mark.skipif(bool(missing_instructions("bf16", cpu_flags())), reason="no bf16 instructions")
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ def test_a_sensitive_layer_is_given_back_and_named(float_graph, digits, tmp_path
 def test_what_bfloat16_cannot_hold_is_given_back_and_named(float_graph, digits, tmp_path, precision):
     """fc5 reads 4096 and more there, of which bfloat16 knows every 32nd number."""
     planted = stretched(scaled(float_graph, {}, tmp_path), tmp_path)
-    options = OptimizeOptions(precision=precision, int8=int8(digits), goal=GOAL, **NAMES)
+    options = OptimizeOptions(precision=precision, int8=int8(digits), goal=GOAL, force=True, **NAMES)
     found = optimize(planted, tmp_path / "out.pb", options).search
     halves = [c for c in found.candidates if c.precision == "bf16"]
     assert not halves[0].ok, "the offset did no harm: the test shows nothing"

@@ -127,6 +127,13 @@ def optimize(
     portable: Annotated[
         bool | None, typer.Option("--portable", help="int8: rounded floats that run anywhere, not oneDNN's kernels.")
     ] = None,
+    reduce_range: Annotated[
+        bool | None,
+        typer.Option(
+            "--reduce-range/--no-reduce-range",
+            help="int8: 7-bit weights, right on CPUs without VNNI too; or 8-bit ones. [what this CPU needs]",
+        ),
+    ] = None,
     work_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="int8: keeps measured ranges; a stopped run goes on there.")
     ] = None,
@@ -184,6 +191,7 @@ def optimize(
         "rest": rest,
         "weights_only": weights_only,
         "portable": portable,
+        "reduce_range": reduce_range,
         "work_dir": work_dir,
         "force": force,
         "remove_asserts": remove_asserts,

@@ -17,12 +17,22 @@ from tfpare.quant.options import QuantOptions
 from tfpare.quant.portable import emit_portable
 from tfpare.quant.probe import check_kernels
 from tfpare.quant.samples import calibrated_signature, entry_feeds, fitted, open_samples
+from tfpare.quant.saturation import add_guard, decided
 from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
 
 NEEDS = (
     "int8: the result needs a TensorFlow that was built with oneDNN, as those for x86 CPUs are; TF_ENABLE_ONEDNN_OPTS "
     "does not matter. Others fail with \"No OpKernel was registered to support Op '_FusedQuantized…'\". It is fast "
     "with AVX512-VNNI, AVX-VNNI or AMX. --portable writes one that runs anywhere."
+)
+REDUCED = (
+    "int8: kernels use −64…64 instead of −127…127, with which sums are right on every x86 CPU; --no-reduce-range makes "
+    "one for CPUs with AVX512-VNNI, AVX-VNNI or AMX alone, a bit more exact."
+)
+GUARDED = (
+    "int8: CPUs without AVX512-VNNI, AVX-VNNI or AMX add the products of these kernels with overflow, so the model "
+    'asks the CPU when it is called, and fails there with "This CPU adds 8-bit products with overflow". --reduce-range '
+    "makes one for every x86 CPU."
 )
 
 
@@ -39,18 +49,18 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
     op has no 8-bit kernel, callers feed or replace an inner value, or it lies in a loop or branch.
     Source: Jacob et al. 2018, arXiv:1712.05877 (the grid); oneDNN's documentation of int8 inference.
     """
-    result, settings = PassResult(), options.int8
+    result, settings = PassResult(), decided(options.int8)
     scaled: list[tuple[Graph, list[Node]]] = []
     for graph in model.graphs:
         trained = take_ranges(graph, result)
         if settings.data or settings.ranges or trained:
             runtime.infer_shapes(graph)
             scaled.append((graph, apply_factors(graph, settings.factors)))
-            ranges = {**_ranges(model, graph, options, result), **trained}
+            ranges = {**_ranges(model, graph, options, settings, result), **trained}
             result.applied += _quantize(graph, ranges, settings, result)
             put_back(graph, trained)
     if any(n.made_by == "quantize" for g in model.graphs for n in g) and not settings.portable:
-        result.notes.append(NEEDS)
+        result.notes += [NEEDS, REDUCED if settings.reduce_range else GUARDED]
     for graph, nodes in scaled:
         rename(graph, nodes)
     return result
@@ -68,6 +78,8 @@ def _quantize(graph: Graph, ranges: dict[Value, Range], settings: QuantOptions, 
     else:
         check_kernels({u.linear.op for u in scheme.units})
         done = emit(graph, scheme)
+        if not settings.reduce_range:
+            add_guard(graph, scheme)
     result.notes.append(
         f"int8: {done} layers compute in 8 bits, {len(scheme.moves)} ops between them pass 8 bits on; "
         f"{len(scheme.borders)} tensors are quantized where a float op gives them"
@@ -75,9 +87,11 @@ def _quantize(graph: Graph, ranges: dict[Value, Range], settings: QuantOptions, 
     return done
 
 
-def _ranges(model: Model, graph: Graph, options: PassOptions, result: PassResult) -> dict[Value, Range]:
+def _ranges(
+    model: Model, graph: Graph, options: PassOptions, settings: QuantOptions, result: PassResult
+) -> dict[Value, Range]:
     """Ranges of the graph that the samples' signature enters: known ones, or from data."""
-    settings = fitted(model, options.int8) if options.int8.data else options.int8
+    settings = fitted(model, settings) if settings.data else settings
     signature = calibrated_signature(model, settings) if settings.data or settings.ranges else None
     if signature is None or entry_graph(model, signature) != graph.name:
         return {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 from pathlib import Path
 
 from tfpare.errors import UnsupportedMachine
@@ -19,6 +21,17 @@ def cpu_flags(info: Path = _CPU_INFO) -> frozenset[str] | None:
         return None
     found = next((line.partition(":")[2] for line in lines if line.startswith("flags")), None)
     return None if found is None else frozenset(found.split())
+
+
+def cpu_key(info: Path = _CPU_INFO) -> str:
+    """Tells kinds of CPUs apart, for what is measured once a machine: a home directory may be shared by several."""
+    try:
+        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    kind = [line for line in lines if line.startswith(("vendor_id", "cpu family", "model", "flags", "Features"))]
+    text = "\n".join(dict.fromkeys(kind)) or platform.processor()
+    return f"{platform.machine()}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def missing_instructions(precision: str, flags: frozenset[str] | None) -> str:

@@ -10,12 +10,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from tfpare.precision.cpu import cpu_key
+
 T = TypeVar("T")
+# What changes which kernels run: whether oneDNN is on (by default it is), and the instructions that it may use.
+_SETTINGS = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 
 
 @dataclass(slots=True)
 class MachineCache(Generic[T]):
-    """A mapping in a file of the user's cache directory; one for each build of TensorFlow and setting of oneDNN.
+    """A mapping in a file of the user's cache directory; one for each CPU, build of TensorFlow and setting of oneDNN.
 
     Args:
         name: of the file.
@@ -45,7 +49,8 @@ class MachineCache(Generic[T]):
 
     def _path(self) -> Path:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfpare"
-        return root / f"{self.name}-{_build()}-onednn{os.environ.get('TF_ENABLE_ONEDNN_OPTS', '1')}.json"
+        settings = "-".join(os.environ.get(name, "") for name in _SETTINGS)
+        return root / f"{self.name}-{cpu_key()}-{_build()}-onednn{settings}.json"
 
 
 def _build() -> str:

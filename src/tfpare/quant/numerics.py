@@ -11,6 +11,7 @@ from tfpare.precision.rounding import round_keeping_sums
 
 LEVELS = 255  # steps between the lowest and the highest unsigned 8-bit value
 WEIGHT_LIMIT = 127  # kernels use −127…127, so that −x is always as exact as x
+REDUCED_LIMIT = 64  # 255 · 64 + 255 · 64 = 32640 fits an int16, in which CPUs without VNNI add two products
 # A range below this is a constant as far as 8 bits can tell; above the largest, 255 steps overflow float32.
 _NARROWEST, _WIDEST = 1e-30, 1e37
 
@@ -96,13 +97,16 @@ class QuantizedKernel:
         return self.values.astype(np.float64) * _along(self.scales.astype(np.float64), self.values, axes)
 
 
-def quantize_kernel(kernel: Array, axes: tuple[int, ...], *, per_channel: bool = True) -> QuantizedKernel:
-    """Symmetric, per channel: scale[c] = max |w[…, c]| / 127, q = w / scale[c], rounded so that Σ q stays.
+def quantize_kernel(
+    kernel: Array, axes: tuple[int, ...], *, per_channel: bool = True, limit: int = WEIGHT_LIMIT
+) -> QuantizedKernel:
+    """Symmetric, per channel: scale[c] = max |w[…, c]| / limit, q = w / scale[c], rounded so that Σ q stays.
 
     Args:
         kernel: floats of any shape.
         axes: the axes that the output channels lie along, in order ((3,) for HWIO, (2, 3) for a depthwise HWIM).
         per_channel: False gives all channels the largest scale.
+        limit: the largest |q|.
 
     Raises:
         ValueError: NaN, infinity, or magnitudes beyond float32.
@@ -115,18 +119,17 @@ def quantize_kernel(kernel: Array, axes: tuple[int, ...], *, per_channel: bool =
     if not per_channel:
         magnitude = np.full_like(magnitude, magnitude.max(initial=0.0))
     magnitude = np.where(magnitude < _NARROWEST, 1.0, magnitude)  # a channel of zeros
-    scales = (magnitude / WEIGHT_LIMIT).astype(np.float32)
+    scales = (magnitude / limit).astype(np.float32)
     quotient = wide / _along(scales.astype(np.float64), wide, axes)
-    values = round_keeping_sums(quotient, axes, _nearest, _neighbour).astype(np.int8)
+
+    def nearest(values: Array) -> Array:
+        return np.clip(np.rint(values), -limit, limit)
+
+    def neighbour(values: Array, toward: Array) -> Array:
+        return np.clip(values + np.sign(toward), -limit, limit)
+
+    values = round_keeping_sums(quotient, axes, nearest, neighbour).astype(np.int8)
     return QuantizedKernel(values, scales, values.sum(axis=rest, dtype=np.int64).reshape(-1))
-
-
-def _nearest(values: Array) -> Array:
-    return np.clip(np.rint(values), -WEIGHT_LIMIT, WEIGHT_LIMIT)
-
-
-def _neighbour(values: Array, toward: Array) -> Array:
-    return np.clip(values + np.sign(toward), -WEIGHT_LIMIT, WEIGHT_LIMIT)
 
 
 def _along(vector: Array, array: Array, axes: tuple[int, ...]) -> Array:

@@ -34,6 +34,8 @@ class QuantOptions:
         ranges: lowest and highest number by tensor (`node:0`) as `tfpare.quant.calibrate` measured them before; `data`
             is not read then.
         per_channel: give each output channel of a kernel a scale of its own; off to see what that is worth.
+        reduce_range: kernels of Conv2D and MatMul use −64…64, with which sums are right on CPUs without VNNI too; None:
+            where this machine needs it, see `tfpare.quant.saturation`.
         correct_bias: take what rounding a kernel adds to a layer's mean result away from its bias; off likewise.
         factors: by tensor (`node:0`), what its channels are divided by and its readers' kernels multiplied; see
             `tfpare.quant.equalize`.
@@ -54,6 +56,7 @@ class QuantOptions:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
     factors: Mapping[str, Array] = field(default_factory=dict[str, Array])
     per_channel: bool = True
+    reduce_range: bool | None = None
     correct_bias: bool = True
     portable: bool = False
     batch: int = 8

@@ -64,16 +64,17 @@ def _run(name: str) -> str:
     infer_shapes(graph)
     x = next(iter(graph.fed))
     feed = np.random.default_rng(0).normal(0, 1, [d or 1 for d in x.shape.dims or ()]).astype(np.float32)
-    options = QuantOptions(ends="int8")
+    options = QuantOptions(ends="int8", reduce_range=True)  # whether sums overflow is another question
     tensors = wanted_ranges(candidates(graph, options, PassResult()))
     worker = Worker(program="tfpare.quant._worker")
     try:
         wanted = dict.fromkeys([*tensors, *graph.outputs.values()])
-        floats = _evaluate(worker, graph, x, feed, list(wanted))
+        feeds = {f"{x.node.name}:{x.index}": feed}
+        floats = evaluate(worker, graph, feeds, list(wanted))
         ranges = {v: (float(a.min()), float(a.max())) for v, a in zip(wanted, floats, strict=True)}
         expected = floats[list(wanted).index(next(iter(graph.outputs.values())))]
         emit(graph, make_scheme(graph, ranges, options))
-        (value,) = _evaluate(worker, graph, x, feed, list(graph.outputs.values()))
+        (value,) = evaluate(worker, graph, feeds, list(graph.outputs.values()))
     except ModelCrashed as error:
         return f"the process {error}"
     except TfpareError as error:
@@ -84,12 +85,23 @@ def _run(name: str) -> str:
     return "" if found >= _LEAST_SQNR_DB else f"its result is {found:.0f} dB from that of float."
 
 
-def _evaluate(worker: Worker, graph: Graph, x: Value, feed: Array, fetch: list[Value]) -> list[Array]:
+def evaluate(worker: Worker, graph: Graph, feeds: dict[str, Array], fetch: list[Value]) -> list[Array]:
+    """What values of a graph are, computed by a `tfpare.quant._worker`.
+
+    Args:
+        worker: that child process.
+        graph: to run.
+        feeds: by tensor (`node:0`).
+        fetch: the values to compute.
+
+    Raises:
+        ModelCrashed: the process ended; UnsupportedMachine: TensorFlow raised an error.
+    """
     with tempfile.TemporaryDirectory(prefix="tfpare-") as scratch:
         path = Path(scratch) / "probe.pb"
         write_graph(graph, path)
         names = [f"{v.node.name}:{v.index}" for v in fetch]
-        worker.tell({"do": "evaluate", "path": str(path), "fetch": names}, {f"{x.node.name}:{x.index}": feed})
+        worker.tell({"do": "evaluate", "path": str(path), "fetch": names}, feeds)
         header, arrays = worker.hear(_TIMEOUT_S)
     if not header["ok"]:
         raise UnsupportedMachine(str(header["error"]))

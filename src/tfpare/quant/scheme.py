@@ -11,7 +11,7 @@ from tfpare.quant.logarithms import REASON, feeds_logarithm
 from tfpare.quant.moves import moved_inputs
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.planner import Planner, Ranges, Scheme
-from tfpare.quant.units import Unit, find_units
+from tfpare.quant.units import KernelRounding, Unit, find_units
 
 __all__ = ["Ranges", "Scheme", "candidates", "make_scheme", "wanted_ranges"]
 
@@ -37,7 +37,7 @@ def candidates(graph: Graph, options: QuantOptions, result: PassResult) -> list[
     if graph.has_v1_control_flow:
         result.decline("loops and branches of TF 1 stay in float", graph.name)
         return []
-    units = find_units(graph, result, per_channel=options.per_channel)
+    units = find_units(graph, result, KernelRounding(options.per_channel, bool(options.reduce_range)))
     ends = _ends(units)
     chosen: list[Unit] = []
     for unit in units:

@@ -12,10 +12,11 @@ from tfpare.ir.graph import Graph, Node, Value
 from tfpare.ir.types import Array
 from tfpare.passes.base import PassResult
 from tfpare.quant.batch import BatchSources
-from tfpare.quant.numerics import QuantizedKernel, quantize_kernel
+from tfpare.quant.numerics import REDUCED_LIMIT, WEIGHT_LIMIT, QuantizedKernel, quantize_kernel
 from tfpare.rewrites.linear import Linear, linear, per_channel
 
 LINEAR_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
+SATURATING_OPS = ("Conv2D", "MatMul")  # depthwise kernels multiply in 32 bits where there is no VNNI
 OTHER_LINEAR_OPS = ("Conv3D", "Conv2DBackpropInput", "Conv3DBackpropInputV2", "BatchMatMulV2", "BatchMatMul", "Einsum")
 _ADDS = ("BiasAdd", "Add", "AddV2")
 _ACTIVATIONS = ("Relu", "Relu6")
@@ -65,13 +66,33 @@ class Unit:
         return replace(self, summand=None, activation="", nodes=self.nodes[: self.sum_at], sum_at=0)
 
 
-def find_units(graph: Graph, result: PassResult, *, per_channel: bool = True) -> list[Unit]:
+@dataclass(frozen=True, slots=True)
+class KernelRounding:
+    """How kernels become 8-bit numbers.
+
+    Attributes:
+        per_channel: whether each output channel has a scale of its own.
+        reduce_range: whether those of `SATURATING_OPS` use −64…64.
+    """
+
+    per_channel: bool = True
+    reduce_range: bool = False
+
+    def limit(self, op: str) -> int:
+        """The largest magnitude of a weight."""
+        return REDUCED_LIMIT if self.reduce_range and op in SATURATING_OPS else WEIGHT_LIMIT
+
+
+_FULL_RANGE = KernelRounding()
+
+
+def find_units(graph: Graph, result: PassResult, rounding: KernelRounding = _FULL_RANGE) -> list[Unit]:
     """Every linear op that an 8-bit kernel can compute, inputs before readers; the others are declined by reason.
 
     Args:
         graph: with shapes.
         result: counts what is declined.
-        per_channel: whether each output channel of a kernel has a scale of its own.
+        rounding: of kernels.
     """
     units: list[Unit] = []
     taken: set[Node] = set()
@@ -83,7 +104,7 @@ def find_units(graph: Graph, result: PassResult, *, per_channel: bool = True) ->
         if node.op not in LINEAR_OPS:
             continue
         try:
-            unit = _unit(graph, node, needed, taken, batches, per_channel)
+            unit = _unit(graph, node, needed, taken, batches, rounding)
         except Declined as declined:
             result.decline(declined.reason, node.name)
             continue
@@ -93,7 +114,7 @@ def find_units(graph: Graph, result: PassResult, *, per_channel: bool = True) ->
 
 
 def _unit(
-    graph: Graph, node: Node, needed: set[Node], taken: set[Node], batches: BatchSources, per_channel: bool
+    graph: Graph, node: Node, needed: set[Node], taken: set[Node], batches: BatchSources, rounding: KernelRounding
 ) -> Unit:
     require(node.dtypes[0].name == "float32", f"it computes in {node.dtypes[0]}", at=node)
     require(node not in graph.pinned and node.out() not in graph.fed, "callers replace its value", at=node)
@@ -101,7 +122,7 @@ def _unit(
     require(not node.inputs[1].node.controls, "control edges lead to it", at=node)
     owner = linear(node)
     _check_layout(owner)
-    kernel = _kernel(node, per_channel)
+    kernel = _kernel(node, rounding)
     bias, summand, activation = np.zeros(owner.channels), None, ""
     nodes, sum_at = [node], 0
     for reader in _chain(graph, node, needed):
@@ -175,11 +196,12 @@ def channel_axes(node: Node) -> tuple[int, ...]:
     return {"Conv2D": (3,), "DepthwiseConv2dNative": (2, 3), "MatMul": (1,)}[node.op]
 
 
-def _kernel(node: Node, per_channel: bool) -> QuantizedKernel:
+def _kernel(node: Node, rounding: KernelRounding) -> QuantizedKernel:
     kernel = float_kernel(node)
     require(kernel.size > 0, "its kernel is empty", at=node)
     try:
-        return quantize_kernel(kernel, channel_axes(node), per_channel=per_channel)
+        axes, limit = channel_axes(node), rounding.limit(node.op)
+        return quantize_kernel(kernel, axes, per_channel=rounding.per_channel, limit=limit)
     except ValueError as error:
         raise Declined(str(error), node) from error
 

@@ -6,7 +6,6 @@ time, and so is none of the ops that round tensors where precisions meet; those 
 
 from __future__ import annotations
 
-import platform
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,8 +74,7 @@ def op_times(scheme: Scheme, progress: Callable[[int, int], None] = lambda done,
 
 @cache
 def _cache() -> MachineCache[dict[str, float]]:
-    cpu = "".join(c if c.isalnum() else "_" for c in platform.processor() or platform.machine())
-    return MachineCache(f"op-times-{cpu}", _TIMES.validate_json)
+    return MachineCache("op-times", _TIMES.validate_json)
 
 
 @dataclass(frozen=True, slots=True)

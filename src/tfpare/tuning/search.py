@@ -37,6 +37,7 @@ from tfpare.quant.equalize import apply_factors, choose_factors, find_joints
 from tfpare.quant.fake_quants import take_ranges
 from tfpare.quant.options import QuantOptions
 from tfpare.quant.samples import calibrated_signature, entry_feeds, open_samples
+from tfpare.quant.saturation import decided
 from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
 from tfpare.rewriting import read_options, rewrite
 from tfpare.runtime import infer_shapes
@@ -112,7 +113,8 @@ class _Search:
         progress("import")
         start.start_tensorflow()
         self._path = exported(source, stack)
-        self._settings, self._held = split_samples(self._read()[0], options)
+        settings, self._held = split_samples(self._read()[0], options)
+        self._settings = decided(settings) if options.precision in ("auto", "int8") and settings.data else settings
         self._built: list[_Built] = []
         self._journal = Journal(None, "")
 
@@ -413,7 +415,10 @@ def _with_ranges(settings: QuantOptions, ranges: Mapping[Value, Range]) -> Quant
 
 def _key(settings: QuantOptions) -> str:
     """What tells candidates in 8 bits apart."""
-    return json.dumps([settings.rest, settings.calibration, bool(settings.factors), sorted(settings.precisions)])
+    kernels = "reduced" if settings.reduce_range else "full"
+    return json.dumps(
+        [settings.rest, settings.calibration, kernels, bool(settings.factors), sorted(settings.precisions)]
+    )
 
 
 def _ranges_of(graph: Graph, settings: QuantOptions) -> dict[Value, tuple[float, float]]:
