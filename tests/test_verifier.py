@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -501,6 +503,20 @@ def test_the_child_sees_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # -- the original's own rounding ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chosen", [None, "0", "1"])
+def test_other_kernels_are_other_ones(chosen, monkeypatch):
+    """Whether oneDNN is on depends on the CPU where nobody chooses; the child has to be on the other side."""
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    asked = "from tfpare.io.start import onednn_is_on\nfrom tfpare.execution import Runtime\n"
+    asked += "print(onednn_is_on(), Runtime.OTHER_KERNELS.environment()['TF_ENABLE_ONEDNN_OPTS'])"
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    was_on, other = done.stdout.split()
+    assert (was_on, other) in [("True", "0"), ("False", "1")]
+    assert chosen is None or was_on == str(chosen == "1")
 
 
 def test_an_amplified_rounding_is_allowed_when_the_original_has_it_too(tmp_path):

@@ -23,7 +23,7 @@ from typing import IO
 from tfpare import framing
 from tfpare.environment import SCRATCH, child_environment
 from tfpare.errors import TfpareError, UsageError, nearest
-from tfpare.io.start import op_libraries
+from tfpare.io.start import onednn_is_on, op_libraries
 from tfpare.ir.model import Model, Signature
 from tfpare.ir.types import Array
 
@@ -60,8 +60,7 @@ class Runtime(Enum):
         """oneDNN is chosen when TensorFlow is loaded, by a variable alone."""
         if self is Runtime.STOCK:
             return {}
-        was_on = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
-        return {"TF_ENABLE_ONEDNN_OPTS": "0" if self is Runtime.PLAIN or was_on else "1"}
+        return {"TF_ENABLE_ONEDNN_OPTS": "0" if self is Runtime.PLAIN or onednn_is_on() is not False else "1"}
 
 
 # TensorFlow copies a graph with all its constants about twenty times before the first call; glibc would ask the system

@@ -83,6 +83,19 @@ def _stderr_held_back(enabled: bool) -> Generator[None, None, None]:
             os.close(saved)
 
 
+def onednn_is_on() -> bool | None:
+    """Whether this TensorFlow runs oneDNN's kernels; None where it does not say.
+
+    Without TF_ENABLE_ONEDNN_OPTS that depends on the CPU: it is off on those without AVX512-VNNI, AVX512-BF16 or AMX.
+    """
+    try:
+        from tensorflow.python.util import _pywrap_util_port
+
+        return bool(_pywrap_util_port.IsMklEnabled())
+    except (ImportError, AttributeError):  # not a public interface: it may go
+        return None
+
+
 _OP_LIBRARIES: list[Path] = []
 
 

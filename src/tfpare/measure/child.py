@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from tfpare import framing
 from tfpare._worker import error_text, serve_and_exit, take_pipes
+from tfpare.io.start import onednn_is_on
 from tfpare.ir.types import Array
 from tfpare.measure.load import Block, Call, arrivals, closed_loop, open_loop
 from tfpare.measure.memory import reset_peak, resident_bytes
@@ -137,19 +138,10 @@ def _build() -> Header:
     return {
         "tensorflow": tf.version.VERSION,
         "build": f"{tf.version.GIT_VERSION}, {tf.version.COMPILER_VERSION}",
-        "onednn": _onednn(),
+        "onednn": onednn_is_on(),
         "intra_threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "inter_threads": tf.config.threading.get_inter_op_parallelism_threads(),
     }
-
-
-def _onednn() -> bool | None:
-    try:
-        from tensorflow.python.util import _pywrap_util_port
-
-        return bool(_pywrap_util_port.IsMklEnabled())
-    except (ImportError, AttributeError):  # not a public interface: it may go
-        return None
 
 
 def _serve(read: Callable[[int], bytes], out: BinaryIO) -> None:
