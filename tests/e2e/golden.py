@@ -130,6 +130,20 @@ def difference(expected: dict[str, np.ndarray], got: dict[str, np.ndarray]) -> f
     return worst
 
 
+def nearest_difference(artifact: Artifact, case: Case, got: dict[str, np.ndarray]) -> float:
+    """The largest difference from the golden outputs; where the model as it was does not give those here, from its own.
+
+    Sums of 16-bit floats depend on the CPU's instructions.
+    """
+    worst = difference(case.outputs, got)
+    if worst <= TOLERANCE or artifact.is_bare or not artifact.path.is_dir():
+        return worst
+    run = next(run for name, run in loaders(artifact, artifact.path) if name == "tf.saved_model.load")
+    before = {key: encode(value) for key, value in run(case).items()}
+    is_golden = {k: difference({k: a}, before) <= TOLERANCE for k, a in case.outputs.items()}
+    return difference({k: a if is_golden[k] else before[k] for k, a in case.outputs.items()}, got)
+
+
 def encode(value: Any) -> np.ndarray:
     """As golden files store it."""
     array = np.asarray(value)
