@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 
 import pytest
 
 from tfpare.measure import machine
 from tfpare.measure.types import Environment
+
+ON_X86 = platform.machine() in ("x86_64", "AMD64")
 
 
 def test_environment_of_this_machine():
@@ -49,6 +52,13 @@ def test_share_of_other_programs():
         (Environment(throttled_s=2.0), 0.05, "quota"),
         (Environment(), 0.6, "scatter by 60%"),
         (Environment(governor="powersave"), 0.05, "powersave"),
+        (Environment(onednn=True), 0.05, ""),
+        (
+            Environment(onednn=False),
+            0.05,
+            "TF_ENABLE_ONEDNN_OPTS=1" if platform.machine() in ("x86_64", "AMD64") else "",
+        ),
+        (Environment(onednn=False, variables={"TF_ENABLE_ONEDNN_OPTS": "0"}), 0.05, ""),
     ],
 )
 def test_warnings(found, cv, expected):

@@ -20,6 +20,7 @@ _TF = "AUTO|CPU|CUDNN|DETERMINISTIC|DISABLE|ENABLE|FORCE|GPU|JIT|LAYOUT|MKL|NUM|
 _VARIABLES = re.compile(
     rf"^(TF_({_TF})\w*|OMP_\w+|KMP_\w+|ONEDNN_\w+|DNNL_\w+|XLA_FLAGS|MALLOC_\w+|LD_PRELOAD|CUDA_VISIBLE_DEVICES)$"
 )
+_X86, _ONEDNN = ("x86_64", "AMD64"), "TF_ENABLE_ONEDNN_OPTS"
 _CGROUP = Path("/sys/fs/cgroup")
 _NOISY_OTHERS, _NOISY_CV, _NOISY_THROTTLED_S = 0.10, 0.25, 0.05  # beyond these, medians here moved by several percent
 
@@ -95,8 +96,13 @@ def load_average() -> float:
 
 
 def warnings(environment: Environment, largest_cv: float) -> list[str]:
-    """Why the numbers may be weaker than they look."""
+    """Why the numbers may be weaker than they look, or not the best that this machine gives."""
     found: list[str] = []
+    if environment.onednn is False and platform.machine() in _X86 and _ONEDNN not in environment.variables:
+        found.append(
+            "TensorFlow leaves oneDNN off on this processor, which has no AVX512-VNNI, AVX512-BF16 or AMX: measure with "
+            f"{_ONEDNN}=1 in the environment too, ConvNets were up to twice as fast with it"
+        )
     if environment.others_share > _NOISY_OTHERS:
         found.append(
             f"other programs took {environment.others_share:.0%} of the processors meanwhile: times are longer than on "
