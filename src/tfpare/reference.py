@@ -59,6 +59,9 @@ class SignatureReference:
 class Original:
     """One MetaGraph of the original: what has to be known of it before its graphs are rewritten.
 
+    Attributes:
+        runtime: in which it and its candidates run where that is another than the verifier's.
+
     Args:
         model: as read.
         arrays: that the user gave, by key.
@@ -75,6 +78,7 @@ class Original:
         self._given = {n: given.for_signature(s, arrays) for n, s in self.specs.items()}
         self._crashes = 0
         self.needs_session = False
+        self.runtime: Runtime | None = None
 
     def runner(self, worker: Worker | None = None, runtime: Runtime = Runtime.STOCK) -> ModelRunner:
         """A child that loads the original."""

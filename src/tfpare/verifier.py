@@ -26,6 +26,10 @@ Feeds = Mapping[str, Array]
 Progress = Callable[[str], None]
 
 
+OTHER_KERNELS_NOTE = (
+    "the original does not run here as TensorFlow is installed, but with oneDNN switched the other way "
+    "(TF_ENABLE_ONEDNN_OPTS), so both models answered with that"
+)
 _GOODBYE_S = 10.0  # for the thread to notice that its child is gone
 
 
@@ -79,15 +83,29 @@ class Verifier:
         started = time.perf_counter()
         try:
             for original in self._originals if not self._closed else ():
-                with original.runner(self._worker, self._runtime) as runner:
-                    self._worker, self._runner = None, runner
-                    runner.wait_until_loaded()
-                    if self._spare is None:
-                        self._spare = Worker(self._runtime)  # imports TensorFlow while the original runs
-                    self._references.append(original.answers(runner, self._progress))
+                found = self._answers(original, self._worker, self._runtime)
+                if self._runtime is Runtime.STOCK and found and not any(r.answers for r in found):
+                    found = self._with_other_kernels(original) or found
+                self._references.append(found)
         except BaseException as error:
             self._error = error
         self._seconds = time.perf_counter() - started
+
+    def _answers(self, original: Original, worker: Worker | None, runtime: Runtime) -> list[SignatureReference]:
+        with original.runner(worker, runtime) as runner:
+            self._worker, self._runner = None, runner
+            runner.wait_until_loaded()
+            if self._spare is None:
+                self._spare = Worker(self._runtime)  # imports TensorFlow while the original runs
+            return original.answers(runner, self._progress)
+
+    def _with_other_kernels(self, original: Original) -> list[SignatureReference]:
+        """Answers of a model that does not run as TensorFlow is installed, such as one in NCHW without oneDNN."""
+        found = self._answers(original, None, Runtime.OTHER_KERNELS)
+        if not any(r.answers for r in found):
+            return []
+        original.runtime = Runtime.OTHER_KERNELS
+        return found
 
     def compare(self, after: Path) -> VerifyReport:
         """Runs a candidate on the inputs that the original accepted. May be called several times.
@@ -106,7 +124,7 @@ class Verifier:
             raise self._error
         if self._probe is None and self.options.tolerance is None and self.options.budget is None:
             self._probe = RoundingProbe(self._originals, self._references)
-        notes: list[str] = []
+        notes = [OTHER_KERNELS_NOTE] if any(o.runtime is Runtime.OTHER_KERNELS for o in self._originals) else []
         answers = [
             self._ask(after, original, references, notes)
             for original, references in zip(self._originals, self._references, strict=True)
@@ -142,7 +160,8 @@ class Verifier:
         contract = contract_of(after, original.tags, original.signatures)
         if contract.note:
             notes.append(contract.note)
-        spare, self._spare = self._spare, None
+        runtime = original.runtime or self._runtime
+        spare, self._spare = (self._spare, None) if runtime is self._runtime else (None, self._spare)
         if original.needs_session:
             notes.append("tf.saved_model.load refuses the original: run in a Session, as TensorFlow Serving does")
         with ModelRunner(
@@ -151,7 +170,7 @@ class Verifier:
             tags=contract.tags,
             signatures=contract.signatures,
             worker=spare,
-            runtime=self._runtime,
+            runtime=runtime,
             may_use_session=original.needs_session,
         ) as runner:
             return ask(runner, original, references)

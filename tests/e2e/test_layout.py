@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -186,3 +190,21 @@ def test_command_line_and_recipe(tmp_path):
     assert exact.exit_code == 2
     shown = call(app, ["explain", "convert-layout"])
     assert "minimum cut" in " ".join(shown.output.split())
+
+
+def test_a_model_that_the_cpu_runs_in_one_layout_alone_is_proven_with_other_kernels(tmp_path):
+    """Without oneDNN TensorFlow has no kernels for NCHW: the original cannot answer there, the result can."""
+    source, target = save(Net("mean"), tmp_path / "model"), tmp_path / "out"
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    command = [sys.executable, "-m", "tfpare", "optimize", source, "-o", target, "--layout", "NHWC", "--json"]
+    done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, check=True)
+    proof = json.loads(done.stdout)["verification"]
+    assert proof["ok"]
+    assert any("switched the other way" in note for note in proof["notes"])
+    code = "import sys, numpy as np, tensorflow as tf\n"
+    code += "call = tf.saved_model.load(sys.argv[1]).signatures['serving_default']\n"
+    code += "call(image=tf.zeros([2, 3, 16, 16]))"
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run([*command, str(p)], env=environment, capture_output=True) for p in (source, target)]
+    assert runs[0].returncode != 0
+    assert runs[1].returncode == 0

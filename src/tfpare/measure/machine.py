@@ -100,7 +100,7 @@ def warnings(environment: Environment, largest_cv: float) -> list[str]:
     found: list[str] = []
     if environment.onednn is False and platform.machine() in _X86 and _ONEDNN not in environment.variables:
         found.append(
-            "TensorFlow leaves oneDNN off on this processor, which has no AVX512-VNNI, AVX512-BF16 or AMX: measure with "
+            "TensorFlow leaves oneDNN off on this processor (it lacks AVX512-VNNI, AVX512-BF16 and AMX): measure with "
             f"{_ONEDNN}=1 in the environment too, ConvNets were up to twice as fast with it"
         )
     if environment.others_share > _NOISY_OTHERS:
