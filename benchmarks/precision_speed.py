@@ -8,7 +8,8 @@ turns (see `latency.py`), at batch 1 and 16. Sizes are shares of the bytes that 
 
 The networks' values are random, which makes them amplify differences as trained networks do not: rounding in float32
 alone moves their answers by 1e-5 to 1e-4. What bfloat16 loses on them says little about trained ones, so it is
-shown and not judged. 8 bits are calibrated on the inputs that come with each network, with the rest in bfloat16.
+shown and not judged. 8 bits are calibrated on the inputs that come with each network, with the rest in bfloat16 where
+the CPU has instructions for it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def original(name: str, work: Path) -> Path:
 def converted(name: str, precision: str, work: Path) -> tuple[Path, dict[str, Any]]:
     """The SavedModel in another precision, and what is known of it, kept beside it."""
     from tfpare.api import OptimizeOptions, optimize
+    from tfpare.precision.cpu import cpu_flags, missing_instructions
     from tfpare.quant.options import QuantOptions
     from tfpare.verifier import VerifyOptions
 
@@ -48,7 +50,8 @@ def converted(name: str, precision: str, work: Path) -> tuple[Path, dict[str, An
     if not facts.is_file():
         target.parent.mkdir(exist_ok=True)
         samples = source.with_name(f"{name}.inputs.npz")
-        int8 = QuantOptions(data=str(samples), rest="bf16") if precision == "int8" else QuantOptions()
+        rest = "fp32" if missing_instructions("bf16", cpu_flags()) else "bf16"
+        int8 = QuantOptions(data=str(samples), rest=rest) if precision == "int8" else QuantOptions()
         options = OptimizeOptions(
             precision=precision,
             int8=int8,

@@ -22,7 +22,7 @@ from tfpare.quant.scheme import candidates, make_scheme, wanted_ranges
 
 NEEDS = (
     "int8: the result needs a TensorFlow that was built with oneDNN, as those for x86 CPUs are; TF_ENABLE_ONEDNN_OPTS "
-    "does not matter. Others fail with \"No OpKernel was registered to support Op '_FusedQuantized…'\". It is fast "
+    "does not matter. Others fail with \"No OpKernel was registered to support Op '_FusedQuantized…'\". It is fastest "
     "with AVX512-VNNI, AVX-VNNI or AMX. --portable writes one that runs anywhere."
 )
 REDUCED = (
