@@ -49,11 +49,12 @@ def compute_in_int8(model: Model, options: PassOptions) -> PassResult:
     op has no 8-bit kernel, callers feed or replace an inner value, or it lies in a loop or branch.
     Source: Jacob et al. 2018, arXiv:1712.05877 (the grid); oneDNN's documentation of int8 inference.
     """
-    result, settings = PassResult(), decided(options.int8)
+    result, settings = PassResult(), options.int8
     scaled: list[tuple[Graph, list[Node]]] = []
     for graph in model.graphs:
         trained = take_ranges(graph, result)
         if settings.data or settings.ranges or trained:
+            settings = decided(settings)
             runtime.infer_shapes(graph)
             scaled.append((graph, apply_factors(graph, settings.factors)))
             ranges = {**_ranges(model, graph, options, settings, result), **trained}
