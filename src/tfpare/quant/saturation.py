@@ -38,9 +38,9 @@ _FOUND = TypeAdapter(dict[str, bool])
 _IN, _OUT = 32, 16  # channels: as many as fill the registers of every kernel
 _FLOAT = dtype("float32")
 _SHAPES: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    "Conv2D": ((1, 4, 4, _IN), (1, 1, _IN, _OUT)),
-    "DepthwiseConv2dNative": ((1, 4, 4, _IN), (3, 3, _IN, 1)),
-    "MatMul": ((4, _IN), (_IN, _OUT)),
+    "Conv2D": ((1, 1, 1, _IN), (1, 1, _IN, _OUT)),
+    "DepthwiseConv2dNative": ((1, 3, 3, _IN), (3, 3, _IN, 1)),
+    "MatMul": ((1, _IN), (_IN, _OUT)),
 }
 _ATTRS: Mapping[str, Mapping[str, Attr]] = {
     "Conv2D": {"padding": "VALID", "strides": (1, 1, 1, 1)},
@@ -133,7 +133,7 @@ def _largest_sum(graph: Graph, op: str, limit: int) -> tuple[Value, float]:
     node = graph.add(op, [x, kernel], {"T": _FLOAT, **_ATTRS[op]}, name="int8_check/sum", made_by=MADE_BY)
     channels = _IN if op == "DepthwiseConv2dNative" else _OUT
     total = float(np.prod(kernel_shape)) / channels * LEVELS * limit
-    node.shapes = (Shape((*x_shape[:-1], channels)),)
+    node.shapes = (Shape((*(1 for _ in x_shape[:-1]), channels)),)
     made = QuantizedKernel(np.full(kernel_shape, limit, np.int8), np.ones(channels, np.float32), np.zeros(channels))
     unit = Unit(node, made, np.zeros(channels), None, "", (node,))
     reader = graph.add("Identity", [node.out()], {"T": _FLOAT}, name="int8_check/result", made_by=MADE_BY)
