@@ -217,9 +217,9 @@ HEADER = (
 
 def row(name: str, model: Model, scratch: Path, say: Callable[[str], None]) -> list[str]:
     """A line of the table."""
-    int8 = replace(model.int8, data=model.calibration, data_options=model.options, samples=model.int8.samples // 5)
-    goal = None
+    int8, goal = replace(model.int8, data=model.calibration, data_options=model.options), None
     if model.max_drop is not None:
+        int8 = replace(int8, samples=int8.samples // 5)  # the others judge
         output = model.outputs[0] if model.metrics else ""
         goal = Goal(model.max_drop, model.metrics, output=output, batch=model.batch)
         if model.kind == "notes":

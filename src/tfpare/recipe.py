@@ -93,7 +93,7 @@ class Recipe(BaseModel):
     bind: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict[str, "Scalar | list[Scalar]"])
     layout: Annotated[Literal["keep", "auto", "NHWC", "NCHW"], BeforeValidator(_as_layout)] = "keep"
     precision: Literal["keep", "auto", "fp32", "bf16", "fp16", "int8"] = "keep"
-    calibration: Literal["minmax", "moving-average", "percentile", "entropy", "mse"] = "minmax"
+    calibration: Literal["minmax", "moving-average", "percentile", "entropy", "mse"] = "mse"
     percentile: Annotated[float, Field(gt=50, le=100)] = 99.99
     calibration_samples: Annotated[int, Field(ge=1)] = 1000
     keep_float: Names = ()

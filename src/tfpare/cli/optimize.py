@@ -105,7 +105,7 @@ def optimize(
     calibration: Annotated[
         str | None,
         typer.Option(
-            metavar="minmax|percentile|entropy|mse|moving-average", help="int8: how ranges follow from --data. [minmax]"
+            metavar="minmax|percentile|entropy|mse|moving-average", help="int8: how ranges follow from --data. [mse]"
         ),
     ] = None,
     percentile: Annotated[

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from tfpare.ir.types import Array
@@ -45,7 +43,15 @@ def _limits(observer: Observer, calibration: str, percentile: float) -> Range:
         return observer.low, observer.high
     if calibration == "percentile":
         return _percentile(observer, percentile)
-    return _least(observer, _square_error if calibration == "mse" else _divergence)
+    counts, centers = _seen(observer)
+    ranges = _ranges(observer)
+    if calibration == "mse":
+        return min(ranges, key=lambda r: _square_error(counts, centers, r))
+    # Entropy knows no distances. Where a tensor has a few values that are frequent (a constant background behind a
+    # bias), it takes a range so narrow that they lie on its steps, whatever is cut off: never at a higher price.
+    whole = _square_error(counts, centers, ranges[0])
+    sound = [r for r in ranges if _square_error(counts, centers, r) <= whole]
+    return min(sound, key=lambda r: _divergence(counts, centers, r))
 
 
 def _percentile(observer: Observer, percentile: float) -> Range:
@@ -58,14 +64,17 @@ def _percentile(observer: Observer, percentile: float) -> Range:
     return max(float(low), observer.low), min(float(high), observer.high)
 
 
-def _least(observer: Observer, cost: Callable[[Array, Array, Range], float]) -> Range:
-    """The share of the whole range that costs least; of equal ones the widest."""
+def _seen(observer: Observer) -> tuple[Array, Array]:
+    """The bins from the first to the last one that holds anything: their counts and their centers."""
     centers = (observer.edges[:-1] + observer.edges[1:]) / 2
     seen = np.flatnonzero(observer.counts)
-    counts, centers = observer.counts[seen[0] : seen[-1] + 1], centers[seen[0] : seen[-1] + 1]
+    return observer.counts[seen[0] : seen[-1] + 1], centers[seen[0] : seen[-1] + 1]
+
+
+def _ranges(observer: Observer) -> list[Range]:
+    """Ranges to try, the widest first: of equal ones that is taken."""
     low, high = min(observer.low, 0.0), max(observer.high, 0.0)
-    ranges = [(low * share, high * share) for share in reversed(_SHARES.tolist())]
-    return min(ranges, key=lambda r: cost(counts, centers, r))
+    return [(low * share, high * share) for share in reversed(_SHARES.tolist())]
 
 
 def _square_error(counts: Array, centers: Array, limits: Range) -> float:

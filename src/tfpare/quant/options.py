@@ -48,7 +48,7 @@ class QuantOptions:
     data: str = ""
     data_options: DataOptions = field(default_factory=DataOptions)
     signature: str = ""
-    calibration: str = "minmax"
+    calibration: str = "mse"
     percentile: float = 99.99
     precisions: Mapping[str, str] = field(default_factory=dict[str, str])
     ends: str = "fp32"
