@@ -94,16 +94,17 @@ def test_a_single_outlier_is_cut_off(calibration):
     assert 3.0 < high < 11.0
 
 
+def square_error(values, share):
+    """Of rounding to the grid over a share of the whole range."""
+    grid = grid_of(float(values.min()) * share, float(values.max()) * share)
+    return np.square(dequantize(quantize(values, grid), grid) - values).mean()
+
+
 def test_mse_is_about_the_best_range():
     values = RNG.laplace(size=100_000).astype(np.float32)
     high = range_of(observed(values), "mse")[1]
-
-    def error(share):
-        grid = grid_of(float(values.min()) * share, float(values.max()) * share)
-        return np.square(dequantize(quantize(values, grid), grid) - values).mean()
-
-    best = min(error(s) for s in np.linspace(0.2, 1.0, 33))
-    assert error(high / float(values.max())) <= 1.1 * best
+    best = min(square_error(values, s) for s in np.linspace(0.2, 1.0, 33))
+    assert square_error(values, high / float(values.max())) <= 1.1 * best
 
 
 def test_entropy_does_not_take_a_range_at_any_price():
@@ -111,9 +112,24 @@ def test_entropy_does_not_take_a_range_at_any_price():
     frequent = np.repeat(np.array([0.031, 0.113, 0.402], np.float32), 100_000)
     values = np.concatenate([frequent, np.abs(RNG.normal(0, 1, 100_000)).astype(np.float32)])
     high = range_of(observed(values), "entropy")[1]
+    # Bins are a fifth of a step wide; it was 200 times and more.
+    assert square_error(values, high / float(values.max())) <= 2 * square_error(values, 1.0)
 
-    def error(limit):
-        grid = grid_of(0.0, limit)
-        return np.square(dequantize(quantize(values, grid), grid) - values).mean()
 
-    assert error(high) <= 2 * error(float(values.max()))  # bins are a fifth of a step wide; it was 200 times and more
+@pytest.mark.parametrize("calibration", ["minmax", "percentile", "mse", "entropy"])
+@pytest.mark.parametrize("magnitude", [2e37, 3.4e38])
+def test_what_no_grid_covers_keeps_its_extremes(calibration, magnitude):
+    # Masks of attention are such numbers.
+    low, high = range_of(observed(np.array([-magnitude, 0.0, 1.0], np.float32)), calibration)
+    assert (low, high) == (-np.float32(magnitude), 1.0)
+    with pytest.raises(ValueError, match="no range for 8 bits"):
+        grid_of(low, high)
+
+
+@pytest.mark.parametrize("calibration", ["minmax", "percentile", "mse", "entropy"])
+@pytest.mark.parametrize("magnitude", [2.0**-126, 2.0**-120, 2.0**-99])
+def test_tiny_numbers_have_a_range(calibration, magnitude):
+    observer = observed(np.array([-magnitude, 0.0, magnitude], np.float32))
+    assert observer.counts.sum() == 3
+    low, high = range_of(observer, calibration)
+    assert -magnitude <= low <= high <= magnitude

@@ -44,14 +44,16 @@ def _limits(observer: Observer, calibration: str, percentile: float) -> Range:
     if calibration == "percentile":
         return _percentile(observer, percentile)
     counts, centers = _seen(observer)
-    ranges = _ranges(observer)
+    try:
+        errors = {r: _square_error(counts, centers, r) for r in _ranges(observer)}
+    except ValueError:  # too wide for any grid, which is said where one is made
+        return observer.low, observer.high
     if calibration == "mse":
-        return min(ranges, key=lambda r: _square_error(counts, centers, r))
+        return min(errors, key=errors.__getitem__)
     # Entropy knows no distances. Where a tensor has a few values that are frequent (a constant background behind a
     # bias), it takes a range so narrow that they lie on its steps, whatever is cut off: never at a higher price.
-    whole = _square_error(counts, centers, ranges[0])
-    sound = [r for r in ranges if _square_error(counts, centers, r) <= whole]
-    return min(sound, key=lambda r: _divergence(counts, centers, r))
+    whole = next(iter(errors.values()))
+    return min((r for r in errors if errors[r] <= whole), key=lambda r: _divergence(counts, centers, r))
 
 
 def _percentile(observer: Observer, percentile: float) -> Range:

@@ -11,6 +11,7 @@ from tfpare.ir.types import Array
 
 BINS = 4096  # over [−radius, radius]; a range of an eighth of that still has 512 bins for its 256 numbers
 _CHUNK = 1 << 15  # values that are counted at once: what is made of them stays in the processor's cache
+_LEAST_RADIUS = 2.0**-100  # its reciprocal is a float32
 _DECAY = 0.9  # of the moving average, a batch
 
 
@@ -86,15 +87,16 @@ class Observer:
             if magnitude == 0.0:
                 self.counts[BINS // 2] += values.size
                 return
-            self.radius = float(2.0 ** np.ceil(np.log2(magnitude)))
+            self.radius = max(float(2.0 ** np.ceil(np.log2(magnitude))), _LEAST_RADIUS)
         while magnitude > self.radius:
             merged = self.counts.reshape(-1, 2).sum(axis=1)
             self.counts[:] = 0
             self.counts[BINS // 4 : BINS - BINS // 4] = merged
             self.radius *= 2
         for start in range(0, values.size, _CHUNK):
-            position = values[start : start + _CHUNK].astype(np.float32) + np.float32(self.radius)
+            position = values[start : start + _CHUNK].astype(np.float32)
             position *= np.float32(BINS / 2 / self.radius)
+            position += np.float32(BINS / 2)
             np.clip(position, 0, BINS - 1, out=position)
             self.counts += np.bincount(position.astype(np.intp), minlength=BINS)
 
